@@ -30,6 +30,17 @@ WIDE, PHONE = (1440, 900), (390, 844)
 LOOKS = [(scheme, size) for scheme in ("light", "dark") for size in (WIDE, PHONE)]
 """Each appearance that a page has."""
 
+SOCKETS = """
+window.sockets = [];
+window.WebSocket = class extends WebSocket {
+  constructor(url) {
+    super(window.isOffline ? "ws://127.0.0.1:9/" : url);
+    window.sockets.push(this);
+  }
+};
+"""
+"""Lets a test take a page's websockets away: what a browser calls offline leaves those that are open."""
+
 
 def chrome(downloads: Path) -> webdriver.Chrome:
     """Start a browser without a window."""
@@ -42,7 +53,9 @@ def chrome(downloads: Path) -> webdriver.Chrome:
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     program = shutil.which("chromedriver")
     assert program is not None, "these tests need Debian's packages chromium and chromium-driver"
-    return webdriver.Chrome(options=options, service=webdriver.ChromeService(program))
+    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(program))
+    driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": SOCKETS})
+    return driver
 
 
 class Browser:
@@ -85,6 +98,19 @@ class Browser:
             "for (const [key, value] of Object.entries(arguments[0])) localStorage.setItem('voltgate.' + key, value)",
             settings,
         )
+
+    @contextmanager
+    def offline(self) -> Iterator[None]:
+        """End the websockets of the page, and have it get none until the end; then it is live again."""
+        self.driver.execute_script("window.isOffline = true; window.sockets.forEach((socket) => socket.close())")
+        yield
+        self.driver.execute_script("window.isOffline = false")
+
+        def is_live() -> bool:
+            self.driver.execute_script("window.dispatchEvent(new Event('online'))")
+            return bool(self.all("[data-live=live]"))
+
+        self.until(is_live, "the page is live again")
 
     def resize(self, size: tuple[int, int]) -> None:
         """Be a screen of this size; a narrow one is a phone."""

@@ -24,6 +24,21 @@ def test_a_lost_connection(browser: Browser, theatre: Theatre) -> None:
         assert not browser.all("main [role=status]")
 
 
+def test_what_was_missed_is_asked_for(browser: Browser, theatre: Theatre) -> None:
+    """A list is asked for anew after a loss of the connection: nobody has told of what came meanwhile."""
+    browser.sign_in("viewer", "/")
+    browser.find("[data-live=live]")
+    browser.find("a[href='#/stations?connected=true']").click()
+    browser.sees("No station matches")
+    with browser.offline():
+        browser.sees("Not live since", "[role=status]")
+        station = theatre.play(theatre.stage.station("CP-0002"))
+    try:
+        browser.sees("CP-0002", "[role=gridcell]")
+    finally:
+        theatre.play(station.drop())
+
+
 def test_a_base_path(browser: Browser, theatre: Theatre) -> None:
     """Behind a proxy that passes a prefix on, all that the page asks for is below it."""
     browser.url = f"{theatre.url}voltgate/"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from selenium.webdriver.common.keys import Keys
 
 from tests.dashboard.browser import LOOKS, Browser
 from tests.dashboard.managed import MANAGED, asked
@@ -84,6 +85,33 @@ def test_a_station_of_another_network_is_not_known(browser: Browser) -> None:
     browser.open("/networks/south")
     browser.find("main h2")
     assert "south-1" not in browser.find("main").text
+
+
+def test_nobody_sees_what_another_has_seen(browser: Browser) -> None:
+    """Who signs in after somebody else in the same window sees nothing that was there for the other."""
+    browser.sign_in("admin", "/networks")
+    browser.sees("The south", "td")
+    browser.act("Account", "Sign out")
+    browser.with_text("label", "Name and password").click()
+    browser.find("input[name=login]").send_keys("ada")
+    browser.find("input[name=password]").send_keys(SECRET, Keys.ENTER)
+    browser.sees("The north", "td")
+    assert "The south" not in browser.text
+
+
+def test_a_role_is_taken_away(browser: Browser, theatre: Theatre) -> None:
+    """Who loses a role is offered what it may no more on no page, also on one that is open."""
+    sign_in(browser, "ada", "/networks")
+    browser.with_text("td a", "The north").click()
+    with theatre.station("north-1"):
+        browser.with_text("td a", "north-1").click()
+        browser.find("[data-live=live]")
+        browser.with_text("main nav a", "Commands")
+        asked(theatre, "PATCH", "/users/ada", {"roles": {"north": "viewer"}})
+        try:
+            browser.until(lambda: "Commands" not in browser.find("main nav").text, "no commands")
+        finally:
+            asked(theatre, "PATCH", "/users/ada", {"roles": {"north": "operator"}})
 
 
 def test_several_networks(browser: Browser) -> None:

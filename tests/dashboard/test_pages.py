@@ -103,6 +103,7 @@ def test_filter_sorting_and_columns_stand_in_the_address(browser: Browser) -> No
     browser.sees("No station matches")
     browser.with_text("button", "Clear the filter").click()
     browser.sees("300 stations")
+    assert browser.find("input[data-search]").get_attribute("value") == ""
 
 
 def test_a_row_is_live(browser: Browser, theatre: Theatre) -> None:
@@ -167,6 +168,38 @@ def test_the_palette_leads_anywhere(browser: Browser) -> None:
     assert browser.violations() == []
     browser.press(Keys.ARROW_DOWN, Keys.ENTER)
     browser.sees("CP-0042", "h1")
+
+
+def test_the_keyboard_leads_past_the_navigation(browser: Browser) -> None:
+    """The first stop of Tab leads to the content, the address stays; `/` is the search where a page has no filter."""
+    browser.sign_in("viewer", "/about")
+    browser.open("/about")
+    browser.find("main h1")
+    assert browser.driver.title == "About · Voltgate"
+    browser.press(Keys.TAB, Keys.ENTER)
+    assert browser.driver.switch_to.active_element.get_attribute("id") == "content"
+    assert browser.address == "/about"
+    browser.press("/")
+    browser.find("input[aria-label='Search or jump to…']").send_keys("users", Keys.ESCAPE)
+    browser.until(lambda: not browser.all("input[aria-label='Search or jump to…']"), "the search is gone")
+
+
+def test_who_chose_nothing_has_it_as_the_system(browser: Browser) -> None:
+    """Without a choice the page is dark where the system is, and German where the browser prefers that."""
+    agent = browser.driver.execute_script("return navigator.userAgent")
+    browser.remember()
+    dark = {"features": [{"name": "prefers-color-scheme", "value": "dark"}]}
+    try:
+        browser.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", dark)
+        browser.driver.execute_cdp_cmd(
+            "Emulation.setUserAgentOverride", {"userAgent": agent, "acceptLanguage": "de-AT,en"}
+        )
+        browser.open()
+        browser.sees("Anmelden", "h1")
+        assert browser.find("html").get_attribute("data-mantine-color-scheme") == "dark"
+    finally:
+        browser.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+        browser.driver.execute_cdp_cmd("Emulation.setUserAgentOverride", {"userAgent": agent, "acceptLanguage": "en"})
 
 
 def test_german(browser: Browser) -> None:

@@ -119,11 +119,19 @@ def test_routes_are_edited(browser: Browser, theatre: Theatre, written: str) -> 
 
 
 def test_somebody_else_was_quicker(browser: Browser, theatre: Theatre, written: str) -> None:
-    """A change of what others have changed meanwhile is not made: it says so, and loads what is there."""
-    browser.sign_in("admin", "/routes/edit")
+    """A change of what others have changed meanwhile is not made: it says so, and loads what is there.
+
+    What is typed stays till then, also when the page was not live for a while and asks for all else anew.
+    """
+    browser.sign_in("admin")
+    browser.find("[data-live=live]")
+    browser.with_text("nav a", "Routes").click()
+    browser.with_text("nav a", "Edit").click()
     write(browser, OTHER)
     browser.until(lambda: browser.with_text("button", "Apply…").is_enabled(), "it is right")
     theatre.gateway.file.write_text(written.replace("[routes.main]", "[routes.main] # by hand"))
+    with browser.offline():
+        browser.sees("Not live since", "[role=status]")
     browser.with_text("button", "Apply…").click()
     browser.with_text("[role=dialog] button", "Apply").click()
     browser.sees("Somebody else has changed the routes", "[role=dialog]")

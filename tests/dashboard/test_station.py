@@ -170,11 +170,13 @@ def test_what_is_dangerous_asks_once(browser: Browser) -> None:
     fill(browser, "location", "https://files.example/1.bin")
     send(browser)
     browser.sees("installs other firmware", "[role=dialog]")
+    assert browser.driver.switch_to.active_element.text == "Cancel"
     assert browser.violations() == []
     browser.picture("danger")
     browser.with_text("[role=dialog] button", "Cancel").click()
     browser.until(lambda: not browser.all("[role=dialog]"), "the question is gone")
     assert not browser.all("main section [role=status]")
+    assert browser.driver.switch_to.active_element.text == "Update firmware"
     send(browser)
     browser.with_text("[role=dialog] button", "Update firmware all the same").click()
     answered(browser, "Accepted")

@@ -39,6 +39,8 @@ class Provider:
         """Whether the client has no secret."""
         self.sign: Callable[[dict[str, Any]], str] = self.signed
         self.asked: list[str] = []
+        self.moved = False
+        """Whether it sends on, to another address of its own, who asks for its keys."""
         self.silent: asyncio.Event | None = None
         """When it is set, requests wait for it."""
         self.issuer = ""
@@ -72,6 +74,7 @@ class Provider:
         app = web.Application(middlewares=[self._noting])
         app.router.add_get("/.well-known/openid-configuration", self._configuration)
         app.router.add_get("/keys", self._keys)
+        app.router.add_get("/moved", self._keys)
         app.router.add_post("/token", self._token)
         return app
 
@@ -92,7 +95,9 @@ class Provider:
         }
         return web.json_response(own | self.says)
 
-    async def _keys(self, _: web.Request) -> web.Response:
+    async def _keys(self, request: web.Request) -> web.Response:
+        if self.moved and request.path == "/keys":
+            raise web.HTTPTemporaryRedirect("/moved")
         return web.json_response({"keys": self.shown})
 
     async def _token(self, request: web.Request) -> web.Response:

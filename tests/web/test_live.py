@@ -17,15 +17,17 @@ from structlog.testing import capture_logs
 from tests.harness import until, within
 from tests.web.cluster import Member, answers, cluster
 from tests.web.tab import dialled, tab
+from voltgate.relay.events import ClaimsChanged
 from voltgate.relay.records import StoreAway
 from voltgate.web import connections
 from voltgate.web.access import AccessToken
 from voltgate.web.bearer import digest_of
 from voltgate.web.connections import LARGEST_MESSAGE, Connection
-from voltgate.web.live import feeds, outbox, overview, pages, topics
+from voltgate.web.live import feeds, outbox, overview, pages, rows, topics
 from voltgate.web.live.feeds import Feeds
 from voltgate.web.live.outbox import Outbox
 from voltgate.web.stream import Item, Pieces, item
+from voltgate.web.wide import lists
 
 ROW = {
     "identity": "CP1",
@@ -232,6 +234,7 @@ async def test_there_are_only_so_many(alone: Member, monkeypatch: pytest.MonkeyP
             assert (await third.closed())[0] == 1013
         async with tab(alone.url, alone.token) as second:
             assert await second.closed() == (1013, "1 pages are open: close one, or come back later.")
+    await until(lambda: pages.pages_of(alone.web.app)._pages._open == 0, "a page that is gone makes room")
 
 
 async def test_where_there_is_no_gateway(alone: Member) -> None:
@@ -245,8 +248,24 @@ async def test_where_there_is_no_gateway(alone: Member) -> None:
 # Stations.
 
 
-async def test_rows_of_a_list(alone: Member) -> None:
+def looked_at_often(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Have rows looked at again and again; give what counts the looks."""
+    looks: list[int] = []
+    asked = lists.rows
+
+    async def counted(queries: Any, identities: list[str]) -> Any:
+        looks.append(len(identities))
+        return await asked(queries, identities)
+
+    monkeypatch.setattr(lists, "rows", counted)
+    monkeypatch.setattr(rows, "_SWEEP", 0.01)
+    monkeypatch.setattr(rows, "_BATCH", 0.01)
+    return looks
+
+
+async def test_rows_of_a_list(alone: Member, monkeypatch: pytest.MonkeyPatch) -> None:
     """A page is told of the stations that it shows as the list has them, and again when they change, and only then."""
+    looks = looked_at_often(monkeypatch)
     async with tab(alone.url, alone.token) as page:
         await page.says(subscribe="stations", id="s1", identities=["CP1", "CP2", "XX"])
         first = {data["identity"]: (kind, data) for _, kind, data in await page.take(3)}
@@ -256,6 +275,8 @@ async def test_rows_of_a_list(alone: Member) -> None:
             "CP2": ("row", listed[1]),
             "XX": ("gone", {"identity": "XX"}),
         }
+        before = len(looks)
+        await until(lambda: len(looks) > before + 2 * rows._PARTS, "all were looked at again")
         await alone.comes("CP3")
         await alone.comes("CP2")
         ((_, _, row),) = await page.take(1)
@@ -267,10 +288,22 @@ async def test_rows_of_a_list(alone: Member) -> None:
 
 async def test_what_no_event_tells_of_is_seen_as_well(alone: Member, monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows are looked at now and then, whatever events say: tags come from the configuration."""
+    looked_at_often(monkeypatch)
     async with tab(alone.url, alone.token) as page:
         await page.says(subscribe="stations", id="s1", identities=["CP1"])
         await page.take(1)
         monkeypatch.setattr(type(alone.queries), "known", lambda self, identity: None)
+        assert await page.take(1) == [("s1", "gone", {"identity": "CP1"})]
+
+
+async def test_what_may_be_of_any_station_has_all_looked_at(alone: Member, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An event that names no station may be about each that is shown: a backend's list is another."""
+    monkeypatch.setattr(rows, "_SWEEP", 1000.0)
+    async with tab(alone.url, alone.token) as page:
+        await page.says(subscribe="stations", id="s1", identities=["CP1"])
+        await page.take(1)
+        monkeypatch.setattr(type(alone.queries), "known", lambda self, identity: None)
+        alone.queries.events.note(ClaimsChanged("main-csms", "ada", 0, 0, 1, 0))
         assert await page.take(1) == [("s1", "gone", {"identity": "CP1"})]
 
 
@@ -346,6 +379,10 @@ async def test_events(alone: Member) -> None:
         await page.says(subscribe="events", id="again", kinds=["StationCame"], last=str(seen))
         again = [await page.until("event"), await page.until("event")]
         assert [each["station"] for each in again] == ["CP2", "CP1"]
+        await page.says(pause=True)
+        await page.says(pause=False)
+        await alone.comes("CP3")
+        assert (await page.until("event"))["station"] == "CP3", "what was told is not told again"
         await page.says(subscribe="events", id="old", last="1")
         assert await page.until("lost") == {"lost": None}
 
@@ -377,10 +414,10 @@ class _Store:
         self.away = False
 
     async def alerts(self, which: Any, after: Any, limit: int) -> list[Any]:
-        """Give what is open."""
+        """Give what is open; in single networks there is nothing."""
         if self.away:
             raise StoreAway("it is away")
-        return self.there
+        return self.there if len(which) == 1 else []
 
     async def numbers(self) -> dict[str, int]:
         """Count what is open."""
@@ -402,6 +439,20 @@ async def test_alerts_that_are_open(alone: Member, monkeypatch: pytest.MonkeyPat
         assert [each["id"] for each in shown] == ["a2", "a1"]
         store.away = True
         assert (await page.until("error"))["detail"] == "Alerts cannot be read: it is away."
+
+
+async def test_a_member_is_told_of_alerts_in_the_network(alone: Member) -> None:
+    """What is told to those who see everything is not told to who sees a network, whoever asked first."""
+    store = _Store()
+    store.there = [_alert(1)]
+    alone.web.app.state.alerting = SimpleNamespace(stores=(store,))
+    ada = AccessToken("ada", "member", digest_of("vg_ada"), networks=(("north", "viewer"),))
+    alone.web.app.state.access.replace_issued([ada])
+    async with tab(alone.url, alone.token) as admin, tab(alone.url, "vg_ada") as member:
+        await admin.says(subscribe="alerts", id="a")
+        assert [each["id"] for each in (await admin.until("alerts"))["items"]] == ["a1"]
+        await member.says(subscribe="alerts", id="a")
+        assert await member.take(1) == [("a", "alerts", {"items": []})]
 
 
 async def test_where_no_alerts_are_kept(alone: Member) -> None:
@@ -456,6 +507,9 @@ async def test_it_is_made_once_for_all(alone: Member) -> None:
         await two.until("overview")
         await two.says(unsubscribe="o")
         await until(lambda: len(feeds_of(alone)) == 2, "the overview is made no more")
+        await one.says(unsubscribe="s")
+        await two.says(subscribe="overview", id="s")
+        await until(lambda: len(feeds_of(alone)) == 1, "one subscription has taken the place of another")
 
 
 # The overview.
@@ -469,6 +523,7 @@ async def test_the_overview(alone: Member, monkeypatch: pytest.MonkeyPatch) -> N
     store.there = [_alert(1)]
     line = await alone.comes("CP1")
     await alone.refuses("strange")
+    assert (await alone.api.get("/overview")).gives(200)["calls"]["per_second"] is not None
     async with tab(alone.url, token_of(alone, "viewer")) as page:
         await page.says(subscribe="overview", id="o")
         shown = await page.until("overview")
@@ -498,6 +553,32 @@ def test_latencies_between_two_bounds() -> None:
     assert overview.quantile([10, *none[1:]], 0.5) == 1.0
     assert overview.quantile([0, 10, 10, *none[3:]], 0.75) == 7.5
     assert overview.quantile([*none[1:], 4], 0.95) == 60_000.0
+
+
+def counted(**changes: Any) -> overview._Counted:
+    """Give what a node has counted."""
+    nothing = {"connected": 0, "ended": 0, "failed": 0, "buckets": [0] * 15, "open": 0, "waiting": 0, "strangers": 0}
+    return overview._Counted(**({"began": 1.0, "refused": 0, "backends": {}} | nothing | changes))
+
+
+def test_a_backend_is_up_if_some_node_says_so() -> None:
+    """Of what nodes say of a backend up counts first, then down, in whichever order they say it."""
+    nodes = [counted(backends={"a": "down", "b": "idle"}), counted(backends={"a": "up", "b": "down", "c": "idle"})]
+    for each in (nodes, nodes[::-1]):
+        states = overview._states(each)
+        assert (states.up, states.down, states.idle, states.down_names) == (1, 1, 1, ["b"])
+
+
+def test_rates_begin_again_with_a_node_that_was_started_again() -> None:
+    """What a node counts from nought again is no rate of what it had counted before."""
+    rates = overview._Rates()
+    rates.note(counted(ended=100), 0.0)
+    rates.note(counted(ended=200, failed=50), 10.0)
+    assert rates.lately() == (10.0, 5.0, [0] * 15)
+    rates.note(counted(ended=5, began=2.0), 11.0)
+    assert rates.lately() is None
+    rates.note(counted(ended=15, began=2.0), 12.0)
+    assert rates.lately() == (10.0, 0.0, [0] * 15)
 
 
 async def test_an_overview_that_cannot_be_had(alone: Member, monkeypatch: pytest.MonkeyPatch) -> None:

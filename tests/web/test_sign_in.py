@@ -54,6 +54,7 @@ async def test_a_token_is_kept_in_a_cookie() -> None:
         assert (cookie["httponly"], cookie["samesite"], cookie["path"]) == (True, "strict", "/")
         assert (cookie["max-age"], cookie["secure"], cookie["domain"]) == ("", "", "")
         assert list(answer.json) == ["csrf"]
+        assert answer.headers["Cache-Control"] == "no-store"
         page = {"Cookie": f"voltgate={cookie.value}"}
         me = await web.get("/api/v1/me", headers=page)
         assert (me.json["name"], me.json["role"], me.json["csrf"]) == ("the-admin", "admin", answer.json["csrf"])
@@ -62,7 +63,7 @@ async def test_a_token_is_kept_in_a_cookie() -> None:
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
 async def test_a_cookie_alone_changes_nothing(method: str) -> None:
-    """All but looking takes the value that only the page knows that was signed in: once, and this sign-in's."""
+    """All but looking takes the value that only the page knows that was signed in, of this sign-in."""
     async with serving(resources=[router]) as web:
         page, other = await signed_in(web), await signed_in(web, "viewer")
         cookie = {"Cookie": page["Cookie"]}

@@ -26,6 +26,9 @@ from voltgate.store.address import open_engine, read_address
 from voltgate.store.reach import Reach
 from voltgate.store.tables import audit
 from voltgate.store.users import Users
+from voltgate.web.single_sign_on import sign_on
+from voltgate.web.single_sign_on.attempt import SECONDS, Attempt
+from voltgate.web.single_sign_on.provider import MOST_KEYS
 from voltgate.web.single_sign_on.settings import Grant, Settings
 from voltgate.web.single_sign_on.sign_on import SingleSignOn
 
@@ -135,6 +138,7 @@ async def test_whom_the_provider_knows_is_signed_in(firm: Firm) -> None:
     """The browser gets a login as by a password: a strict cookie, the roles of the groups, a line in the audit."""
     answer = await firm.sign_in()
     assert answer.headers["Location"] == f"{firm.web.url}/"
+    assert (answer.headers["Cache-Control"], answer.headers["Referrer-Policy"]) == ("no-store", "no-referrer")
     cookies = cookies_of(answer)
     ours, attempt = cookies["voltgate"], cookies["voltgate-sign-in"]
     assert (ours["httponly"], ours["samesite"], ours["path"]) == (True, "strict", "/")
@@ -179,8 +183,9 @@ async def test_the_cookie_of_an_attempt(firm: Firm) -> None:
 
 async def test_the_page_is_told_which_ways_there_are(firm: Firm) -> None:
     """The page of the sign-in knows the provider's name and where its button leads, and whether there are passwords."""
-    ways = (await firm.web.get("/api/v1/sign-in")).json
-    assert ways == {"passwords": False, "provider": {"label": "the firm", "url": f"{firm.web.url}{BEGIN}"}}
+    ways = await firm.web.get("/api/v1/sign-in")
+    assert ways.headers["Cache-Control"] == "no-store"
+    assert ways.json == {"passwords": False, "provider": {"label": "the firm", "url": f"{firm.web.url}{BEGIN}"}}
     await firm.token("bob")
     firm.single.change(None)
     assert (await firm.web.get("/api/v1/sign-in")).json == {"passwords": True, "provider": None}
@@ -226,8 +231,9 @@ async def test_a_code_without_its_state_is_nobodys(firm: Firm) -> None:
     assert (await firm.back(cookie, brought)).status == 303
 
 
-async def test_an_answer_counts_once(firm: Firm) -> None:
+async def test_an_answer_counts_once(firm: Firm, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same answer again signs nobody in, not even if the first one came to nothing; its code is not tried again."""
+    monkeypatch.setattr(sign_on, "_REMEMBERED", 1)
     firm.provider.claims["groups"] = []
     location, cookie = await firm.begin()
     brought = firm.provider.consent(location)
@@ -235,6 +241,8 @@ async def test_an_answer_counts_once(firm: Firm) -> None:
     firm.provider.claims["groups"] = ["ops"]
     await refused(firm, await firm.back(cookie, brought), 400, "was used already")
     assert firm.provider.asked.count("/token") == 1
+    await firm.sign_in()
+    assert len(firm.single._over) == 1, "only so many are remembered"
 
 
 async def test_a_code_that_the_provider_has_given_already(firm: Firm) -> None:
@@ -252,6 +260,9 @@ async def test_an_attempt_ends(firm: Firm) -> None:
     brought = firm.provider.consent(location)
     firm.web.clock.now += 600
     await refused(firm, await firm.back(cookie, brought), 400, "Begin anew")
+    own = Attempt(b"x" * 32, NOW + SECONDS)
+    assert Attempt.read(own.cookie, NOW) == own
+    assert Attempt.read(replace(own, until=own.until + 1).cookie, NOW) is None
 
 
 async def test_what_the_provider_refuses(firm: Firm) -> None:
@@ -396,6 +407,7 @@ async def test_keys_change(firm: Firm) -> None:
     assert (await firm.sign_in()).status == 303
     assert (await firm.sign_in()).status == 303
     assert firm.provider.asked.count("/keys") == 1
+    assert firm.provider.asked.count("/.well-known/openid-configuration") == 1
     firm.provider.rotate()
     assert (await firm.sign_in()).status == 303
     assert firm.provider.asked.count("/keys") == 2
@@ -408,6 +420,19 @@ async def test_keys_change(firm: Firm) -> None:
     for _ in range(5):
         assert (await firm.sign_in()).status == 502
     assert firm.provider.asked.count("/keys") == 3
+
+
+async def test_keys_are_where_the_provider_says(firm: Firm) -> None:
+    """Nobody is sent on to other keys; and of very many only the first are looked at."""
+    firm.provider.moved = True
+    assert (await firm.sign_in()).status == 502
+    assert "/moved" not in firm.provider.asked
+    firm.provider.moved = False
+    firm.provider.shown = [{"kty": "RSA", "kid": f"k{number}"} for number in range(MOST_KEYS)] + firm.provider.shown
+    assert (await firm.sign_in()).status == 502
+    firm.provider.shown.pop(0)
+    firm.web.clock.now += 31
+    assert (await firm.sign_in()).status == 303
 
 
 async def test_the_only_key_needs_no_name(firm: Firm) -> None:

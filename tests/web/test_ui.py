@@ -56,6 +56,8 @@ async def test_the_page_runs_nothing_but_its_own(built: Path) -> None:
         assert "unsafe" not in policy
         assert headers["Cache-Control"] == "no-store"
         assert headers["X-Content-Type-Options"] == "nosniff"
+        assert headers["Referrer-Policy"] == "no-referrer"
+        assert headers["Cross-Origin-Opener-Policy"] == "same-origin"
         nonces.add(found[1])
     assert len(nonces) == 2
 

@@ -24,6 +24,4 @@ class BasePath:
             return
         if base and path.startswith(f"{base}/"):
             scope = {**scope, "path": path.removeprefix(base)}
-            if (raw := scope.get("raw_path", b"")).startswith(base.encode()):
-                scope["raw_path"] = raw.removeprefix(base.encode())
         await self._app(scope, receive, send)

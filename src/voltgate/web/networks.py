@@ -46,15 +46,19 @@ def reach_of(caller: Caller, role: PersonRole) -> Reach:
     return Reach(caller, frozenset(name for name, own in caller.networks if rank_of(own) >= rank_of(role)))
 
 
+def reach_in_some(caller: Caller, role: PersonRole) -> Reach:
+    """Return the networks in which a caller has a role. Raise Problem 403 where there are none."""
+    reach = reach_of(caller, role)
+    if reach.networks is not None and not reach.networks:
+        raise forbidden(caller, f'This takes the role "{role}", at least in a network.')
+    return reach
+
+
 def _in_some(role: PersonRole) -> Callable[[Request, object], Awaitable[Reach]]:
     shown = Security(bearer, scopes=[role])
 
     async def admitted(request: Request, _: object = shown) -> Reach:
-        caller = caller_of(request)
-        reach = reach_of(caller, role)
-        if reach.networks is not None and not reach.networks:
-            raise forbidden(caller, f'This takes the role "{role}", at least in a network.')
-        return reach
+        return reach_in_some(caller_of(request), role)
 
     return admitted
 

@@ -22,7 +22,7 @@ from voltgate.web.live.outbox import Outbox
 from voltgate.web.live.overview import Counting, Overview, Overviews
 from voltgate.web.live.rows import Rows
 from voltgate.web.models import Asked
-from voltgate.web.networks import reach_of
+from voltgate.web.networks import reach_in_some
 from voltgate.web.problems import Problem
 from voltgate.web.queries import Queries
 from voltgate.web.stream import Item, Pieces, item
@@ -168,9 +168,7 @@ class Topics:
 
     async def _within(self, caller: Caller, station: str | None) -> str | None:
         """Return the key of the station whose messages somebody may see; None: of all. Raise Problem."""
-        reach = reach_of(caller, "operator")
-        if reach.networks is not None and not reach.networks:
-            raise forbidden(caller, 'This takes the role "operator", at least in a network.')
+        reach = reach_in_some(caller, "operator")
         key = None if station is None else self.queries.snapshot.directory.key(station)
         await see_within(reach, self._app, key, ("station",))
         return key
@@ -188,9 +186,7 @@ class Topics:
     # Alerts.
 
     def _open_alerts(self, caller: Caller, take: Callable[[Sequence[Item]], None]) -> Callable[[], None]:
-        reach, alerting = reach_of(caller, "viewer"), self._alerting
-        if reach.networks is not None and not reach.networks:
-            raise forbidden(caller, 'This takes the role "viewer", at least in a network.')
+        reach, alerting = reach_in_some(caller, "viewer"), self._alerting
         if alerting is None:
             raise Problem(503, "Service Unavailable", "No alerts are kept here.")
         networks = reach.networks

@@ -165,7 +165,7 @@ def _error(body: bytes) -> str:
 def _endpoints(said: Mapping[str, Any], issuer: str) -> Endpoints:
     if said.get("issuer") != issuer:
         raise Away("it names itself otherwise than api.oidc.issuer does: write it as its configuration has it")
-    found = [said.get(f"{name}") for name in ("authorization_endpoint", "token_endpoint", "jwks_uri")]
+    found = [said.get(name) for name in ("authorization_endpoint", "token_endpoint", "jwks_uri")]
     scheme = urlsplit(issuer).scheme
     if not all(isinstance(url, str) and _is_address(url, scheme) for url in found):
         raise Away("its configuration lacks an address, or has one without TLS")

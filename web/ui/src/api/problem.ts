@@ -1,5 +1,5 @@
 /** What the gateway answered that is no result: a problem document (RFC 9457). */
-export interface ProblemDocument {
+interface ProblemDocument {
   type: string;
   title: string;
   status: number;
@@ -36,6 +36,11 @@ export class Unreachable extends Error {
   constructor(cause: unknown) {
     super("No answer came from the gateway.", { cause });
   }
+}
+
+/** Return whether to ask once more, after so many failures: what the gateway refuses is refused again. */
+export function isWorthRetrying(failures: number, error: Error): boolean {
+  return failures < 2 && !(error instanceof Problem && error.status < 500);
 }
 
 /** Return the problem of an answer, whatever stands in it: a proxy answers with pages of its own. */

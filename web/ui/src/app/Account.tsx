@@ -1,5 +1,4 @@
 import { ActionIcon, Menu, Text, useMantineColorScheme } from "@mantine/core";
-import { notifications } from "@mantine/notifications";
 import { useQueryClient } from "@tanstack/react-query";
 import {
   IconCheck,
@@ -14,7 +13,7 @@ import {
 import { api, result, setCsrf } from "../api/client";
 import { useMe } from "../api/me";
 import { Problem } from "../api/problem";
-import { describe } from "../components/Failure";
+import { useFailureNotice } from "../components/Failure";
 import { language, useLanguage } from "../lib/i18n";
 import { useAppText } from "./text";
 
@@ -32,7 +31,7 @@ export const SCHEMES = [
 /** Return what ends the sign-in of this browser: it says so where that did not work, since who comes next would be signed in. */
 export function useSignOut(): () => void {
   const client = useQueryClient();
-  const text = useAppText();
+  const say = useFailureNotice(useAppText().notSignedOut);
   return () =>
     void result(api.POST("/api/v1/sign-out")).then(
       () => {
@@ -41,11 +40,7 @@ export function useSignOut(): () => void {
       },
       (error: unknown) => {
         if (error instanceof Problem && error.status === 401) return; // the sign-in had ended before
-        notifications.show({
-          color: "red",
-          title: text.notSignedOut,
-          message: describe(error, text).sentences.join(" "),
-        });
+        say(error);
       },
     );
 }

@@ -5,7 +5,7 @@ import { lazy, Suspense, useEffect, useMemo } from "react";
 import { Router } from "wouter";
 
 import { MeProvider, useWhoIsThere } from "../api/me";
-import { Problem } from "../api/problem";
+import { isWorthRetrying } from "../api/problem";
 import { ErrorBoundary } from "../components/ErrorBoundary";
 import { Failure } from "../components/Failure";
 import { useLanguage } from "../lib/i18n";
@@ -21,8 +21,7 @@ const Invitation = lazy(() => import("../pages/account/Invitation"));
 const client = new QueryClient({
   defaultOptions: {
     queries: {
-      // What the gateway refuses is not asked again; what did not get there is.
-      retry: (failures, error) => failures < 2 && !(error instanceof Problem && error.status < 500),
+      retry: isWorthRetrying,
       refetchOnWindowFocus: true,
       staleTime: 5_000,
     },

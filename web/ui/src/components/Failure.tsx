@@ -1,4 +1,5 @@
 import { Alert, Button, Group, List } from "@mantine/core";
+import { notifications } from "@mantine/notifications";
 import { IconAlertTriangle, IconPlugConnectedX } from "@tabler/icons-react";
 
 import { Problem, Unreachable } from "../api/problem";
@@ -42,10 +43,19 @@ export function Failure({ error, retry }: { error: unknown; retry?: () => void }
   );
 }
 
+/** Return what says an error in passing, where nothing on the page is its place; a `title` says what did not come of it. */
+export function useFailureNotice(title?: string): (error: unknown) => void {
+  const text = useAppText();
+  return (error) => {
+    const said = describe(error, text);
+    notifications.show({ color: "red", title: title ?? said.title, message: said.sentences.join(" ") });
+  };
+}
+
 type Text = ReturnType<typeof useAppText>;
 
 /** Return the sentences of an error. */
-export function describe(
+function describe(
   error: unknown,
   text: Text,
 ): { title: string; sentences: string[]; errors: { where: string; problem: string }[] } {

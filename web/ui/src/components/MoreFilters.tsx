@@ -1,16 +1,16 @@
 import { Button } from "@mantine/core";
-import { useMediaQuery } from "@mantine/hooks";
 import { IconAdjustmentsHorizontal } from "@tabler/icons-react";
 import { type ReactNode, useState } from "react";
 
 import { texts } from "../lib/i18n";
+import { useIsNarrow } from "../lib/narrow";
 
 const useText = texts({ filters: "Filters" }, { filters: "Filter" });
 
 /** Filters that a phone has no room for: there a button shows them, and says how many are in use. */
 export function MoreFilters({ inUse, children }: { inUse: number; children: ReactNode }) {
   const text = useText();
-  const isNarrow = useMediaQuery("(max-width: 48em)", window.innerWidth <= 768);
+  const isNarrow = useIsNarrow();
   const [isOpen, setOpen] = useState(false);
   return (
     <>

@@ -12,14 +12,13 @@ export function TimeFilter({
   onChange: (at: string) => void;
   label: string;
 }) {
-  const isTime = value !== undefined && !Number.isNaN(Date.parse(value));
   return (
     <TextInput
       type="datetime-local"
       aria-label={label}
       leftSection={<Box fz="xs">{label}</Box>}
       leftSectionWidth={44}
-      value={toLocal(isTime ? value : null)}
+      value={toLocal(value ?? null)}
       onChange={(event) => onChange(fromLocal(event.currentTarget.value) ?? "")}
       w={240}
     />

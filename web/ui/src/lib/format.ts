@@ -2,17 +2,16 @@ import { type Language, useLanguage } from "./i18n";
 
 /** Times and numbers as people of a language write them, in the zone of this browser. */
 export class Format {
+  private readonly locale: string;
   private readonly clock: Intl.DateTimeFormat;
   private readonly day: Intl.DateTimeFormat;
   private readonly calendar: Intl.DateTimeFormat;
   private readonly full: Intl.DateTimeFormat;
   private readonly relative: Intl.RelativeTimeFormat;
 
-  constructor(
-    readonly language: Language,
-    timeZone?: string,
-  ) {
+  constructor(language: Language, timeZone?: string) {
     const locale = language === "en" ? "en-GB" : "de-DE";
+    this.locale = locale;
     const zone = timeZone === undefined ? {} : { timeZone };
     this.clock = new Intl.DateTimeFormat(locale, { timeStyle: "medium", ...zone });
     this.day = new Intl.DateTimeFormat(locale, {
@@ -47,7 +46,7 @@ export class Format {
   /** An amount of money as it is told: "€12.26". Prices keep all their digits. */
   money(amount: string | number, currency: string, digits?: number): string {
     const style = { style: "currency", currency, maximumFractionDigits: digits } as const;
-    return Number(amount).toLocaleString(this.language === "en" ? "en-GB" : "de-DE", style);
+    return Number(amount).toLocaleString(this.locale, style);
   }
 
   /** The whole time with its zone, and what it is in UTC. */
@@ -66,12 +65,12 @@ export class Format {
 
   /** "4,812": a whole number. */
   count(value: number): string {
-    return value.toLocaleString(this.language === "en" ? "en-GB" : "de-DE", { maximumFractionDigits: 0 });
+    return value.toLocaleString(this.locale, { maximumFractionDigits: 0 });
   }
 
   /** "12.4": one digit after the point, where the number is small. */
   number(value: number, digits = value < 100 ? 1 : 0): string {
-    return value.toLocaleString(this.language === "en" ? "en-GB" : "de-DE", {
+    return value.toLocaleString(this.locale, {
       maximumFractionDigits: digits,
     });
   }

@@ -53,7 +53,11 @@ export function useHashSearch(): string {
 /** Return the parts of the path, decoded once: an identity may have any sign in it. */
 export function useSegments(): string[] {
   const path = useSyncExternalStore(subscribe, () => current().path);
-  return useMemo(() => path.split("/").slice(1).map(decoded), [path]);
+  return useMemo(() => segmentsOf(path), [path]);
+}
+
+export function segmentsOf(path: string): string[] {
+  return path.split("/").slice(1).map(decoded);
 }
 
 function decoded(text: string): string {
@@ -79,6 +83,11 @@ export function stationAddress(identity: string): string {
 /** Return the address of a backend's page. */
 export function backendAddress(name: string): string {
   return `/backends/${encodeURIComponent(name)}`;
+}
+
+/** Return the change that removes parameters. */
+export function cleared(names: readonly string[]): Record<string, undefined> {
+  return Object.fromEntries(names.map((name) => [name, undefined]));
 }
 
 type Parameters = Record<string, string>;

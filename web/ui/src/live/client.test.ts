@@ -159,6 +159,29 @@ describe("the live connection of a tab", () => {
     expect(Socket.all).toHaveLength(2);
   });
 
+  test("is paused while the page is hidden, from its beginning, and tried when the machine is in a network", () => {
+    const page = Object.assign(new EventTarget(), { hidden: true });
+    const machine = new EventTarget();
+    const leave = client.attend(page, machine);
+    client.subscribe({ subscribe: "overview" }, vi.fn());
+    Socket.newest.onopen?.();
+    expect(Socket.newest.sent).toContainEqual({ pause: true });
+    page.hidden = false;
+    page.dispatchEvent(new Event("visibilitychange"));
+    expect(Socket.newest.sent.at(-1)).toEqual({ pause: false });
+    Socket.newest.onclose?.({ code: 1006 });
+    machine.dispatchEvent(new Event("online"));
+    expect(Socket.all).toHaveLength(2);
+    leave();
+    page.hidden = true;
+    page.dispatchEvent(new Event("visibilitychange"));
+    Socket.newest.onopen?.();
+    expect(Socket.newest.sent).not.toContainEqual({ pause: true });
+    Socket.newest.onclose?.({ code: 1006 });
+    machine.dispatchEvent(new Event("online"));
+    expect(Socket.all).toHaveLength(2);
+  });
+
   test("pauses in the background, also over a loss", () => {
     client.subscribe({ subscribe: "overview" }, vi.fn());
     Socket.newest.welcome();
@@ -173,14 +196,28 @@ describe("the live connection of a tab", () => {
     expect(Socket.newest.sent.at(-1)).toEqual({ pause: false });
   });
 
-  test("has it asked who is signed in when the token was withdrawn", () => {
+  test.each([4401, 4403])("has it asked who is signed in when the token was withdrawn: %s", (code) => {
     client.subscribe({ subscribe: "overview" }, vi.fn());
     Socket.newest.welcome();
-    Socket.newest.onclose?.({ code: 4401 });
+    Socket.newest.onclose?.({ code });
     expect(withdrawn).toHaveBeenCalledOnce();
     client.close();
     vi.advanceTimersByTime(60_000);
     expect(Socket.all).toHaveLength(1);
     expect(client.getState()).toEqual({ status: "off" });
+  });
+
+  test("ends for good with who was signed in: the next one begins anew", () => {
+    client.subscribe({ subscribe: "overview" }, vi.fn());
+    Socket.newest.onopen?.();
+    Socket.newest.onclose?.({ code: 1006 });
+    client.retry();
+    client.close();
+    vi.advanceTimersByTime(60_000);
+    expect(Socket.all).toHaveLength(2);
+    client.subscribe({ subscribe: "alerts" }, vi.fn());
+    expect(client.getState()).toEqual({ status: "connecting" });
+    Socket.newest.onopen?.();
+    expect(Socket.newest.sent).toEqual([{ csrf: "c" }, { subscribe: "alerts", id: "s2" }]);
   });
 });

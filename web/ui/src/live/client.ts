@@ -25,7 +25,7 @@ export type LiveState =
   { status: "off" | "connecting" | "live" } | { status: "blind"; since: number; retryAt: number | null };
 
 /** Told when the connection is there again, of the time in which nothing was heard: what was missed is asked for. */
-export type Regained = (since: number, until: number) => void;
+type Regained = (since: number, until: number) => void;
 
 type Listener = (item: Item) => void;
 
@@ -99,6 +99,18 @@ export class LiveClient {
     if (this.socket !== null) this.listen(this.socket);
   }
 
+  /** Pause while a page is hidden, and connect when its machine is in a network again; until what is returned is called. */
+  attend(page: EventTarget & { hidden: boolean }, machine: EventTarget): () => void {
+    const seen = () => this.pause(page.hidden);
+    seen();
+    page.addEventListener("visibilitychange", seen);
+    machine.addEventListener("online", this.retry);
+    return () => {
+      page.removeEventListener("visibilitychange", seen);
+      machine.removeEventListener("online", this.retry);
+    };
+  }
+
   /** Connect now, rather than when the wait is over. */
   retry = (): void => {
     if (this.socket !== null) return;
@@ -127,7 +139,7 @@ export class LiveClient {
       if (socket === this.socket) this.received(socket, JSON.parse(event.data) as Batch);
     };
     socket.onclose = (event) => {
-      if (socket === this.socket) this.closed(event.code);
+      if (socket === this.socket) this.closed(event.code); // else it was ended here
     };
     this.listen(socket);
   }

@@ -18,13 +18,10 @@ export function useLiveManners(): void {
   const client = useQueryClient();
   useEffect(() => {
     onWithdrawn = () => void client.invalidateQueries({ queryKey: ["me"] });
-    const seen = () => live.pause(document.hidden);
+    const leave = live.attend(document, window);
     const unwatch = live.onRegained(() => void client.invalidateQueries());
-    document.addEventListener("visibilitychange", seen);
-    window.addEventListener("online", live.retry);
     return () => {
-      document.removeEventListener("visibilitychange", seen);
-      window.removeEventListener("online", live.retry);
+      leave();
       unwatch();
     };
   }, [client]);
@@ -47,15 +44,9 @@ export function useTopic(topic: Topic | undefined, listener: (item: Item) => voi
   }, [wanted]);
 }
 
-/** Return the last `most` things that a topic told, the newest first. */
-export function useNewest<T>(topic: Topic | undefined, kind: Item["kind"], most: number): T[] {
+/** Return the last `most` things that a topic told, the newest first; what shows another topic is another component. */
+export function useNewest<T>(topic: Topic, kind: Item["kind"], most: number): T[] {
   const [items, setItems] = useState<T[]>([]);
-  const key = topic === undefined ? "" : JSON.stringify(topic);
-  const [seen, setSeen] = useState(key);
-  if (seen !== key) {
-    setSeen(key);
-    setItems([]);
-  }
   useTopic(topic, (item) => {
     if (item.kind === kind) setItems((before) => [item.data as T, ...before].slice(0, most));
   });

@@ -18,6 +18,7 @@ import { type SubmitEvent, useEffect, useState } from "react";
 import { api, result } from "../../api/client";
 import { Problem } from "../../api/problem";
 import { Failure } from "../../components/Failure";
+import { saidIn } from "../../lib/form";
 import { leave } from "../../lib/location";
 import { read, write } from "../../lib/setting";
 import icon from "../icon.svg";
@@ -45,15 +46,11 @@ export function SignIn() {
   }, [text]);
   function submit(event: SubmitEvent<HTMLFormElement>) {
     event.preventDefault();
-    const said = new FormData(event.currentTarget);
-    const field = (name: string) => {
-      const value = said.get(name);
-      return typeof value === "string" ? value : "";
-    };
+    const said = saidIn(event.currentTarget);
     signIn.mutate(
       way === "token"
-        ? { token: field("token").trim() }
-        : { login: field("login"), password: field("password") },
+        ? { token: said("token").trim() }
+        : { login: said("login"), password: said("password") },
     );
   }
   return (

@@ -1,6 +1,6 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, test } from "vitest";
 
-import { dangerOf, known, menuOf, PLAIN } from "./commands";
+import { dangerOf, endedBy, known, menuOf, PLAIN } from "./commands";
 
 describe("what can be told to a station", () => {
   it("is told by the management system where the station is one of its own", () => {
@@ -30,13 +30,30 @@ describe("danger", () => {
     expect(dangerOf("reset", {}, true)).toBe("restart");
     expect(dangerOf("reset", {}, false)).toBeUndefined();
     expect(dangerOf("Reset", { type: "OnIdle" }, true)).toBeUndefined();
+    expect(dangerOf("reset", { kind: "on-idle" }, true)).toBeUndefined();
   });
 
-  it("is firmware and a cable that is let go, always", () => {
-    expect(dangerOf("firmware", {}, false)).toBe("firmware");
-    expect(dangerOf("UnlockConnector", {}, false)).toBe("unlock");
+  it.each([
+    ["unlock", "unlock", "UnlockConnector"],
+    ["firmware", "firmware", "UpdateFirmware"],
+    ["firmware", "firmware", "SignedUpdateFirmware"],
+    ["firmware", "firmware-publish", "PublishFirmware"],
+    ["cutOff", "network-profile", "SetNetworkProfile"],
+    ["cutOff", "certificate-delete", "DeleteCertificate"],
+  ])("is %s, always, by the management system or as a call", (danger, command, action) => {
+    expect([dangerOf(command, {}, false), dangerOf(action, {}, false)]).toEqual([danger, danger]);
     expect(dangerOf("clear-cache", {}, true)).toBeUndefined();
   });
+});
+
+test("a cable that is let go ends what charges at its connector, everything else all that runs", () => {
+  const [one, two, unknown] = [{ connector: 1 }, { connector: 2 }, { connector: null }];
+  const running = [one, two, unknown];
+  expect(endedBy("unlock", { connectorId: 2 }, running)).toEqual([two, unknown]);
+  expect(endedBy("unlock", { evse: 1, connector: 1 }, running)).toEqual([one, unknown]);
+  expect(endedBy("unlock", {}, running)).toEqual(running);
+  expect(endedBy("unlock", { connectorId: 0 }, running)).toEqual(running);
+  expect(endedBy("restart", { evseId: 1 }, running)).toEqual(running);
 });
 
 describe("what is known before", () => {
@@ -51,6 +68,9 @@ describe("what is known before", () => {
 
   it("is a fresh number", () => {
     expect(known("RequestStartTransaction", [], 5)).toEqual({ remoteStartId: 5 });
+    for (const action of ["GetLog", "UpdateFirmware", "GetBaseReport", "GetReport"]) {
+      expect(known(action, [], 5), action).toEqual({ requestId: 5 });
+    }
     expect(known("Reset", [], 5)).toEqual({});
   });
 });

@@ -114,6 +114,18 @@ function isWhole(text: string): boolean {
   return /^-?\d+$/.test(text) && Number.isSafeInteger(Number(text));
 }
 
+/** Return the transactions that something dangerous may end: letting a cable go ends those at its connector, if one is named. */
+export function endedBy<T extends { connector: number | null }>(
+  danger: Danger,
+  fields: unknown,
+  running: readonly T[],
+): T[] {
+  const { evse, evseId, connectorId } = fields as Record<string, unknown>;
+  const named = evse ?? evseId ?? connectorId;
+  const isMeant = ({ connector }: T) => connector === null || connector === named;
+  return running.filter((each) => danger !== "unlock" || !named || isMeant(each));
+}
+
 /** Return the fields of a call that are known before anybody fills them in. */
 export function known(action: string, running: readonly string[], fresh: number): Record<string, unknown> {
   const [only] = running.length === 1 ? running : [];

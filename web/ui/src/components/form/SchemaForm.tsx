@@ -15,12 +15,12 @@ import {
 import { IconChevronDown, IconChevronUp, IconPlus, IconX } from "@tabler/icons-react";
 import { createContext, useContext, useState } from "react";
 
+import { fromLocal, toLocal } from "../../lib/localTime";
 import classes from "./Form.module.css";
 import {
   beginning,
   type FieldOf,
   isObject,
-  localTime,
   LONG,
   type Mistake,
   readJson,
@@ -28,7 +28,6 @@ import {
   type Schema,
   type Shape,
   shapeOf,
-  stampOf,
   Unread,
   withMember,
 } from "./shape";
@@ -287,8 +286,8 @@ function Input({
           {...common}
           type="datetime-local"
           step={1}
-          value={localTime(typed)}
-          onChange={(event) => onChange(stampOf(event.currentTarget.value))}
+          value={toLocal(typed, "second")}
+          onChange={(event) => onChange(fromLocal(event.currentTarget.value) ?? undefined)}
         />
       );
     case "json":

@@ -5,13 +5,13 @@ import {
   beginning,
   completed,
   filledIn,
-  localTime,
   mistakesIn,
   readJson,
+  resolved,
   type Schema,
   shapeOf,
-  stampOf,
   Unread,
+  withMember,
 } from "./shape";
 
 const RESERVE: Schema = {
@@ -52,6 +52,17 @@ describe("the shape of a schema", () => {
     ]);
   });
 
+  it("says of a field what stands where it is used, and how numbers go on", () => {
+    const named = { $ref: "#/definitions/IdToken", description: "Who charges" };
+    expect(resolved(named, RESERVE)).toMatchObject({ type: "object", description: "Who charges" });
+    const steps = [{ type: "integer" }, { type: "number" }, { type: "number", multipleOf: 0.01 }];
+    expect(steps.map((each) => shapeOf(each, each))).toMatchObject([
+      { step: 1 },
+      { step: 0.1 },
+      { step: 0.01 },
+    ]);
+  });
+
   it("is that of what may stand there, null left aside", () => {
     const maybe = { anyOf: [{ type: "integer", maximum: 3 }, { type: "null" }] };
     expect(shapeOf(maybe, maybe)).toMatchObject({ kind: "number", isWhole: true, most: 3 });
@@ -72,6 +83,17 @@ describe("a form", () => {
     expect(beginning({ type: "array", minItems: 1, items: { type: "object", properties: {} } })).toEqual([
       {},
     ]);
+  });
+
+  it("chooses where there is no choice", () => {
+    expect(beginning({ enum: ["Only"] })).toBe("Only");
+    expect(beginning({ enum: ["One", "Other"] })).toBeUndefined();
+  });
+
+  it("changes one member, and forgets one that is taken back", () => {
+    expect(withMember({ a: 1 }, "b", 2)).toEqual({ a: 1, b: 2 });
+    expect(Object.keys(withMember({ a: 1, b: 2 }, "b", undefined))).toEqual(["a"]);
+    expect(withMember(undefined, "a", 1)).toEqual({ a: 1 });
   });
 
   it("sends nothing that was not filled in", () => {
@@ -108,6 +130,22 @@ describe("a form", () => {
       { path: "/idToken/customData", kind: "json" },
       { path: "/evseId", kind: "bounds" },
     ]);
+    const bounds: Schema = {
+      type: "object",
+      properties: {
+        level: { type: "integer", maximum: 9 },
+        word: { type: "string", minLength: 2 },
+        list: { type: "array", maxItems: 1, items: { type: "integer" } },
+      },
+    };
+    expect(mistakesIn({ level: 10, word: "a", list: [1, 2] }, bounds)).toEqual([
+      { path: "/level", kind: "bounds" },
+      { path: "/word", kind: "length" },
+      { path: "/list", kind: "length" },
+    ]);
+    expect(mistakesIn({ level: 9, word: "ab", list: [0.5] }, bounds)).toEqual([
+      { path: "/list/0", kind: "type" },
+    ]);
     const right = { id: 1, expires: "2026-11-22T08:00:00Z", idToken: { idToken: "1", type: "eMAID" } };
     expect(mistakesIn(right, RESERVE)).toEqual([]);
   });
@@ -121,13 +159,6 @@ describe("a form", () => {
     expect(mistakesIn({ unit: "A" }, limit)).toEqual([]);
     expect(completed({ unit: "A" }, limit)).toEqual({ unit: "A", limit: null });
     expect(completed({ unit: "A", limit: 16 }, limit)).toEqual({ unit: "A", limit: 16 });
-  });
-
-  it("takes times of the viewer's zone", () => {
-    const at = "2026-11-22T08:00:05Z";
-    expect(stampOf(localTime(at))).toBe(at);
-    expect(stampOf("")).toBeUndefined();
-    expect(localTime("never")).toBe("");
   });
 
   it("reads JSON where there is no other field", () => {

@@ -1,3 +1,5 @@
+import { fromLocal } from "../../lib/localTime";
+
 /** A JSON schema, as far as OCPP's and those of the commands go. */
 export interface Schema {
   $ref?: string;
@@ -124,7 +126,7 @@ export function addressed(schema: Schema, parameters: Record<string, string>): M
     if (shape.kind === "text" || (shape.kind === "choice" && shape.values.includes(text))) found[name] = text;
     if (shape.kind === "number" && /^-?\d+(\.\d+)?$/.test(text)) found[name] = Number(text);
     if (shape.kind === "flag" && (text === "true" || text === "false")) found[name] = text === "true";
-    if (shape.kind === "time" && stampOf(text) !== undefined) found[name] = stampOf(text);
+    if (shape.kind === "time") found[name] = fromLocal(text) ?? undefined;
   }
   return found;
 }
@@ -207,19 +209,6 @@ export function readJson(text: string): unknown {
 export function withMember(value: unknown, name: string, member: unknown): Members {
   const others = isObject(value) ? value : {};
   return member === undefined ? without(others, name) : { ...others, [name]: member };
-}
-
-/** Return a moment as `<input type="datetime-local">` has it, in the zone of this browser. */
-export function localTime(stamp: string): string {
-  const at = new Date(stamp);
-  if (Number.isNaN(at.getTime())) return "";
-  return new Date(at.getTime() - at.getTimezoneOffset() * 60_000).toISOString().slice(0, 19);
-}
-
-/** Return a moment in UTC, as messages have it; undefined for what is none. */
-export function stampOf(local: string): string | undefined {
-  const at = new Date(local);
-  return Number.isNaN(at.getTime()) ? undefined : at.toISOString().replace(".000Z", "Z");
 }
 
 export function isObject(value: unknown): value is Members {

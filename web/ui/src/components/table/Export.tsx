@@ -1,10 +1,8 @@
 import { Button } from "@mantine/core";
-import { notifications } from "@mantine/notifications";
 import { IconDownload } from "@tabler/icons-react";
 import { useEffect, useRef, useState } from "react";
 
-import { describe } from "../Failure";
-import { useAppText } from "../../app/text";
+import { useFailureNotice } from "../Failure";
 import { csv, save } from "../../lib/csv";
 import { texts } from "../../lib/i18n";
 import type { Column } from "./columns";
@@ -28,7 +26,7 @@ export function Export<T>({
   ask: (offset: number, limit: number, signal: AbortSignal) => Promise<Part<T>>;
 }) {
   const text = useText();
-  const app = useAppText();
+  const tell = useFailureNotice();
   const [percent, setPercent] = useState<number | null>(null);
   const running = useRef<AbortController>(null);
   useEffect(() => () => running.current?.abort(), []);
@@ -48,8 +46,7 @@ export function Export<T>({
       save(`${name}.csv`, "text/csv;charset=utf-8", csv(rows));
     } catch (error) {
       if (abort.signal.aborted) return;
-      const said = describe(error, app);
-      notifications.show({ color: "red", title: said.title, message: said.sentences.join(" ") });
+      tell(error);
     } finally {
       setPercent(null);
     }

@@ -1,8 +1,8 @@
 import { Button, Center, Paper, Skeleton, Stack, Table } from "@mantine/core";
-import { useMediaQuery } from "@mantine/hooks";
 import type { ReactNode } from "react";
 
 import { texts } from "../../lib/i18n";
+import { useIsNarrow } from "../../lib/narrow";
 import { Failure } from "../Failure";
 import { type Column, shownColumns } from "./columns";
 import type { Older } from "./older";
@@ -24,7 +24,7 @@ export function ListTable<T>({
   rows: readonly T[];
   rowKey: (row: T) => string;
 }) {
-  const isNarrow = useMediaQuery("(max-width: 48em)", window.innerWidth <= 768);
+  const isNarrow = useIsNarrow();
   const shown = shownColumns(columns, chosen, isNarrow);
   const width = shown.reduce((sum, column) => sum + column.width, 0);
   const align = (column: Column<T>) => (column.isNumeric ? ("right" as const) : undefined);

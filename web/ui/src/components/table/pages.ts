@@ -22,7 +22,7 @@ export interface Pages<T> {
 }
 
 /** Rows that are asked for at once. */
-export const PAGE = 100;
+const PAGE = 100;
 
 /** Rows by which the range grows that a list knows of: scrolling from row to row tells nobody anything. */
 const STEP = 20;

@@ -6,6 +6,7 @@ import { Link } from "wouter";
 import { api } from "../../api/client";
 import { Problem } from "../../api/problem";
 import { Failure } from "../../components/Failure";
+import { saidIn } from "../../lib/form";
 import { useSegments } from "../../lib/location";
 import { NewPassword } from "./NewPassword";
 import { useText } from "./text";
@@ -22,8 +23,7 @@ export default function Invitation() {
   });
   function submit(event: SubmitEvent<HTMLFormElement>) {
     event.preventDefault();
-    const password = new FormData(event.currentTarget).get("new");
-    if (typeof password === "string") choose.mutate(password);
+    choose.mutate(saidIn(event.currentTarget)("new"));
   }
   return (
     <Center component="main" mih="100dvh" p="md">

@@ -11,6 +11,7 @@ import { Facts } from "../../components/Facts";
 import { Failure } from "../../components/Failure";
 import { PageHead } from "../../components/PageHead";
 import { Panel } from "../../components/Panel";
+import { saidIn } from "../../lib/form";
 import { NewPassword } from "./NewPassword";
 import { useText } from "./text";
 
@@ -53,11 +54,7 @@ function ChangePassword() {
   });
   function submit(event: SubmitEvent<HTMLFormElement>) {
     event.preventDefault();
-    const form = new FormData(event.currentTarget);
-    const said = (name: string) => {
-      const value = form.get(name);
-      return typeof value === "string" ? value : "";
-    };
+    const said = saidIn(event.currentTarget);
     change.mutate({ password: said("password"), new: said("new") });
   }
   return (

@@ -13,7 +13,7 @@ import { OlderTable } from "../../components/table/ListTable";
 import { AT_ONCE, useOlder } from "../../components/table/older";
 import { TextFilter } from "../../components/TextFilter";
 import { Time } from "../../components/Time";
-import { address, stationAddress, useParameters } from "../../lib/location";
+import { address, cleared, stationAddress, useParameters } from "../../lib/location";
 import { useTopic } from "../../live/live";
 import { useText } from "./text";
 
@@ -103,11 +103,7 @@ export function History() {
             <Empty icon={IconSearchOff} title={text.noMatch}>
               {text.noMatchHelp}
               <br />
-              <Button
-                mt="sm"
-                variant="default"
-                onClick={() => change(Object.fromEntries(FILTERS.map((name) => [name, undefined])))}
-              >
+              <Button mt="sm" variant="default" onClick={() => change(cleared(FILTERS))}>
                 {text.clear}
               </Button>
             </Empty>

@@ -4,8 +4,7 @@ import { useMutation } from "@tanstack/react-query";
 import { IconDownload } from "@tabler/icons-react";
 import { useState } from "react";
 
-import { useAppText } from "../../app/text";
-import { describe } from "../../components/Failure";
+import { useFailureNotice } from "../../components/Failure";
 import type { Column } from "../../components/table/columns";
 import { csv, save } from "../../lib/csv";
 import { useFormat } from "../../lib/format";
@@ -18,7 +17,7 @@ const MOST = 50_000;
 /** Saves the lines of a filter, the newest first. */
 export function Export({ filter, columns }: { filter: Filter; columns: readonly Column<Line>[] }) {
   const text = useText();
-  const app = useAppText();
+  const tell = useFailureNotice();
   const format = useFormat();
   const [read, setRead] = useState(0);
   const run = useMutation({
@@ -38,10 +37,7 @@ export function Export({ filter, columns }: { filter: Filter; columns: readonly 
     onSuccess: (isCut) => {
       if (isCut) notifications.show({ color: "orange", message: text.cut(format.count(MOST)) });
     },
-    onError: (error) => {
-      const said = describe(error, app);
-      notifications.show({ color: "red", title: said.title, message: said.sentences.join(" ") });
-    },
+    onError: tell,
   });
   return (
     <Button

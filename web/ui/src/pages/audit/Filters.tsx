@@ -1,6 +1,7 @@
 import { Button, Group, Select, TextInput } from "@mantine/core";
 import type { SubmitEvent } from "react";
 
+import { saidIn } from "../../lib/form";
 import { FILTERS, OUTCOMES } from "./query";
 import { useText } from "./text";
 
@@ -17,15 +18,8 @@ export function Filters({
   const text = useText();
   function submit(event: SubmitEvent<HTMLFormElement>) {
     event.preventDefault();
-    const form = new FormData(event.currentTarget);
-    change(
-      Object.fromEntries(
-        FILTERS.map((name) => {
-          const value = form.get(name);
-          return [name, typeof value === "string" ? value.trim() : undefined];
-        }),
-      ),
-    );
+    const said = saidIn(event.currentTarget);
+    change(Object.fromEntries(FILTERS.map((name) => [name, said(name).trim()])));
   }
   return (
     <form onSubmit={submit} key={FILTERS.map((name) => parameters[name]).join("\n")}>

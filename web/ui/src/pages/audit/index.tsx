@@ -6,7 +6,7 @@ import { Empty } from "../../components/Empty";
 import { PageHead } from "../../components/PageHead";
 import { OlderTable } from "../../components/table/ListTable";
 import { AT_ONCE, useOlder } from "../../components/table/older";
-import { useParameters } from "../../lib/location";
+import { cleared, useParameters } from "../../lib/location";
 import { columnsOf } from "./columns";
 import { Export } from "./Export";
 import { Filters } from "./Filters";
@@ -26,7 +26,7 @@ export default function Audit() {
   );
   const columns = useMemo(() => columnsOf(text), [text]);
   const isFiltered = FILTERS.some((name) => parameters[name] !== undefined);
-  const clear = () => change(Object.fromEntries(FILTERS.map((name) => [name, undefined])));
+  const clear = () => change(cleared(FILTERS));
   return (
     <>
       <PageHead title={text.title} about={text.about}>

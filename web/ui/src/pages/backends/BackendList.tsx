@@ -1,9 +1,8 @@
 import { Anchor, Paper, Skeleton, Text } from "@mantine/core";
-import { useQuery } from "@tanstack/react-query";
 import { IconServer2 } from "@tabler/icons-react";
 import { Link } from "wouter";
 
-import { api, result } from "../../api/client";
+import { useBackends } from "../../api/lists";
 import { Empty } from "../../components/Empty";
 import { Failure } from "../../components/Failure";
 import { MissingNodes } from "../../components/MissingNodes";
@@ -21,11 +20,7 @@ import { useText } from "./text";
 export function BackendList() {
   const text = useText();
   const columns = useColumns();
-  const list = useQuery({
-    queryKey: ["backends"],
-    queryFn: () => result(api.GET("/api/v1/backends", { params: { query: { limit: 1000 } } })),
-    refetchInterval: PACE,
-  });
+  const list = useBackends({ every: PACE });
   return (
     <>
       <PageHead title={text.title} about={text.about} />

@@ -1,5 +1,4 @@
 import { Anchor, Box } from "@mantine/core";
-import { useMediaQuery } from "@mantine/hooks";
 import { IconPlugConnectedX } from "@tabler/icons-react";
 import { useCallback, useMemo } from "react";
 import { Link } from "wouter";
@@ -14,6 +13,7 @@ import { VirtualTable } from "../../components/table/VirtualTable";
 import { Time } from "../../components/Time";
 import { type Format, useFormat } from "../../lib/format";
 import { navigate, stationAddress, useParameters } from "../../lib/location";
+import { useIsNarrow } from "../../lib/narrow";
 import { useSoon } from "../../lib/soon";
 import { useTopic } from "../../live/live";
 import { useText } from "./text";
@@ -34,7 +34,7 @@ export function Links({ backend }: { backend: string }) {
   const text = useText();
   const format = useFormat();
   const [parameters, change] = useParameters();
-  const isNarrow = useMediaQuery("(max-width: 48em)", window.innerWidth <= 768);
+  const isNarrow = useIsNarrow();
   const sort = SORTS.find((known) => known === parameters.sort);
   const ask = useCallback(
     (offset: number, limit: number, signal: AbortSignal): Promise<Part<Session>> => {

@@ -1,10 +1,10 @@
 import { Box, Button, Group, SegmentedControl, Select } from "@mantine/core";
-import { useMediaQuery } from "@mantine/hooks";
-import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useQueryClient } from "@tanstack/react-query";
 import { IconFlag, IconSearchOff } from "@tabler/icons-react";
 import { useCallback, useMemo, useState } from "react";
 
 import { api, result } from "../../api/client";
+import { useBackends } from "../../api/lists";
 import { may, useMe } from "../../api/me";
 import { Empty } from "../../components/Empty";
 import { Failure } from "../../components/Failure";
@@ -14,7 +14,8 @@ import { Export } from "../../components/table/Export";
 import { type Part, usePages } from "../../components/table/pages";
 import { VirtualTable } from "../../components/table/VirtualTable";
 import { TextFilter } from "../../components/TextFilter";
-import { navigate, stationAddress, useParameters } from "../../lib/location";
+import { cleared, navigate, stationAddress, useParameters } from "../../lib/location";
+import { useIsNarrow } from "../../lib/narrow";
 import { useSoon } from "../../lib/soon";
 import { useTopic } from "../../live/live";
 import { type Claim, columnsOf } from "./columns";
@@ -31,7 +32,7 @@ export default function Claims() {
   const isAdmin = may(me, "admin");
   const client = useQueryClient();
   const [parameters, change] = useParameters();
-  const isNarrow = useMediaQuery("(max-width: 48em)", window.innerWidth <= 768);
+  const isNarrow = useIsNarrow();
   const [withdrawn, setWithdrawn] = useState<Claim | null>(null);
   const [isClaiming, setClaiming] = useState(false);
   const { q, backend, contested } = parameters;
@@ -46,7 +47,7 @@ export default function Claims() {
   const pages = usePages<Claim>(["claims", "list", { q, backend, contested }], ask);
   const refresh = useSoon(() => void client.invalidateQueries({ queryKey: ["claims"] }));
   useTopic({ subscribe: "events", kinds: ["ClaimsChanged", "ClaimContested"] }, refresh);
-  const backends = useBackends();
+  const backends = useBackends().data?.items.map((backend) => backend.name) ?? [];
   const columns = useMemo(() => columnsOf(text, isAdmin ? setWithdrawn : undefined), [text, isAdmin]);
   const shown = useMemo(() => shownColumns(columns, undefined, isNarrow), [columns, isNarrow]);
   const isFiltered = FILTERS.some((name) => parameters[name] !== undefined);
@@ -107,11 +108,7 @@ export default function Claims() {
             <Empty icon={IconSearchOff} title={text.noMatch}>
               {text.noMatchHelp}
               <br />
-              <Button
-                mt="sm"
-                variant="default"
-                onClick={() => change(Object.fromEntries(FILTERS.map((name) => [name, undefined])))}
-              >
+              <Button mt="sm" variant="default" onClick={() => change(cleared(FILTERS))}>
                 {text.clear}
               </Button>
             </Empty>
@@ -122,13 +119,4 @@ export default function Claims() {
       {isClaiming && <NewClaims backends={backends} onClose={() => setClaiming(false)} />}
     </Box>
   );
-}
-
-function useBackends(): string[] {
-  const backends = useQuery({
-    queryKey: ["backends"],
-    queryFn: () => result(api.GET("/api/v1/backends", { params: { query: { limit: 1000 } } })),
-    staleTime: 60_000,
-  });
-  return backends.data?.items.map((backend) => backend.name) ?? [];
 }

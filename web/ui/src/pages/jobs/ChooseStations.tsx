@@ -30,7 +30,7 @@ export const EVERYONE: Chosen = { way: "filter", filter: {} };
 const AT_ONCE = 1000;
 
 /** How many stations were chosen; `more`: at least so many. */
-export interface Found {
+interface Found {
   total: number;
   more: boolean;
 }

@@ -5,8 +5,7 @@ import { useEffect, useRef, useState } from "react";
 
 import { api, result } from "../../api/client";
 import { Problem } from "../../api/problem";
-import { useAppText } from "../../app/text";
-import { describe } from "../../components/Failure";
+import { useFailureNotice } from "../../components/Failure";
 import { save } from "../../lib/csv";
 import { harOf } from "./har";
 import { askLog, type LogFilters } from "./Log";
@@ -28,7 +27,7 @@ const FORMS = {
 /** Saves what the filters leave as a file: for `voltgate replay`, or for tools that show websockets. */
 export function ExportButton({ filters }: { filters: LogFilters }) {
   const text = useText();
-  const app = useAppText();
+  const tell = useFailureNotice();
   const [written, setWritten] = useState<number | null>(null);
   const running = useRef<AbortController>(null);
   useEffect(() => () => running.current?.abort(), []);
@@ -44,8 +43,7 @@ export function ExportButton({ filters }: { filters: LogFilters }) {
       save(name, type, write(records, versions));
     } catch (error) {
       if (abort.signal.aborted) return;
-      const said = describe(error, app);
-      notifications.show({ color: "red", title: said.title, message: said.sentences.join(" ") });
+      tell(error);
     } finally {
       setWritten(null);
     }

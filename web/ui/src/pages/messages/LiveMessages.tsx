@@ -1,9 +1,9 @@
-import { Alert, Button, Group, Paper, Stack, Text } from "@mantine/core";
+import { Button, Group, Paper, Stack, Text } from "@mantine/core";
 import { IconBroadcast, IconPlayerPause, IconPlayerPlay } from "@tabler/icons-react";
 import { useRef, useState } from "react";
 
-import { useAppText } from "../../app/text";
 import { Empty } from "../../components/Empty";
+import { MissingNodes } from "../../components/MissingNodes";
 import { useTopic } from "../../live/live";
 import { ExchangeList } from "./ExchangeList";
 import { type Exchange, type Heard, isWanted, saidOf, withHeard } from "./said";
@@ -16,7 +16,6 @@ const MOST = 200;
 /** Messages as they are heard: of one station, or of all. */
 export function LiveMessages({ filters }: { filters: LogFilters }) {
   const text = useText();
-  const app = useAppText();
   const [calls, setCalls] = useState<Exchange[]>([]);
   const [lost, setLost] = useState(0);
   const [missing, setMissing] = useState<string[]>([]);
@@ -51,11 +50,7 @@ export function LiveMessages({ filters }: { filters: LogFilters }) {
           {isPaused ? text.goOn : text.pause}
         </Button>
       </Group>
-      {missing.length > 0 && (
-        <Alert color="orange" variant="outline" role="status">
-          {app.missing(missing.join(", "))}
-        </Alert>
-      )}
+      <MissingNodes nodes={missing} />
       <Paper withBorder bg="var(--vg-surface)">
         {shown.length === 0 ? (
           <Empty icon={IconBroadcast} title={text.silent}>

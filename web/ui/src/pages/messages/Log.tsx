@@ -1,12 +1,12 @@
-import { Alert, Button, Group, Paper, Skeleton, Stack, Text } from "@mantine/core";
+import { Button, Group, Paper, Skeleton, Stack, Text } from "@mantine/core";
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { IconMessageOff, IconMessages, IconSearchOff } from "@tabler/icons-react";
 import { useMemo } from "react";
 
 import { api, result, type Schemas } from "../../api/client";
-import { useAppText } from "../../app/text";
 import { Empty } from "../../components/Empty";
 import { Failure } from "../../components/Failure";
+import { MissingNodes } from "../../components/MissingNodes";
 import { useFormat } from "../../lib/format";
 import { ExchangeList } from "./ExchangeList";
 import { isRecording, useRecordings } from "./recordings";
@@ -37,7 +37,6 @@ export function askLog(
 /** The message log, the newest first. */
 export function Log({ filters, clear }: { filters: LogFilters; clear: (() => void) | undefined }) {
   const text = useText();
-  const app = useAppText();
   const format = useFormat();
   const log = useInfiniteQuery({
     queryKey: ["messages", "log", filters],
@@ -51,11 +50,7 @@ export function Log({ filters, clear }: { filters: LogFilters; clear: (() => voi
   return (
     <Stack gap="sm">
       {log.error !== null && <Failure error={log.error} retry={() => void log.refetch()} />}
-      {missing.length > 0 && (
-        <Alert color="orange" variant="outline" role="status">
-          {app.missing(missing.join(", "))}
-        </Alert>
-      )}
+      <MissingNodes nodes={missing} />
       {log.isLoading && <Skeleton height={240} aria-busy />}
       {log.data !== undefined && (
         <Paper withBorder bg="var(--vg-surface)">

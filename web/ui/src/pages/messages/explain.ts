@@ -4,7 +4,7 @@ import type { useText } from "./text";
 
 type Text = ReturnType<typeof useText>;
 
-/** Return in sentences what became of a call and why, made of the records of all of its legs. */
+/** Return in sentences what became of a call and why, made of the records of all of its legs. Rules count from 1, as in the table. */
 export function explain(legs: readonly Said[], text: Text, format: Format): string[] {
   const says = text.explain;
   const origin = legs.find((leg) => leg.direction === "from_station" || leg.direction === "from_backend");

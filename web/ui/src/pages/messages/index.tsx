@@ -1,13 +1,13 @@
 import { ActionIcon, Button, Group, SegmentedControl, Select, Tooltip } from "@mantine/core";
-import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useQueryClient } from "@tanstack/react-query";
 import { IconRefresh } from "@tabler/icons-react";
 
-import { api, result } from "../../api/client";
+import { useBackends } from "../../api/lists";
 import { MoreFilters } from "../../components/MoreFilters";
 import { PageHead } from "../../components/PageHead";
 import { TextFilter } from "../../components/TextFilter";
 import { TimeFilter } from "../../components/TimeFilter";
-import { useParameters } from "../../lib/location";
+import { cleared, useParameters } from "../../lib/location";
 import { ExportButton } from "./ExportButton";
 import { LiveMessages } from "./LiveMessages";
 import { Log, type LogFilters } from "./Log";
@@ -27,7 +27,7 @@ export default function Messages() {
     FILTERS.filter((name) => parameters[name]).map((name) => [name, parameters[name]]),
   );
   const wanted: LogFilters = { ...filters, outcome };
-  const clear = () => change(Object.fromEntries(FILTERS.map((name) => [name, undefined])));
+  const clear = () => change(cleared(FILTERS));
   return (
     <>
       <PageHead title={text.title} about={text.about}>
@@ -72,11 +72,7 @@ function Filters({
   isLive: boolean;
 }) {
   const text = useText();
-  const backends = useQuery({
-    queryKey: ["backends"],
-    queryFn: () => result(api.GET("/api/v1/backends", { params: { query: { limit: 1000 } } })),
-    staleTime: 60_000,
-  });
+  const backends = useBackends();
   return (
     <Group gap="xs" mb="sm">
       <SegmentedControl
@@ -138,10 +134,7 @@ function Filters({
           ))}
       </MoreFilters>
       {FILTERS.some((name) => parameters[name]) && (
-        <Button
-          variant="default"
-          onClick={() => change(Object.fromEntries(FILTERS.map((name) => [name, undefined])))}
-        >
+        <Button variant="default" onClick={() => change(cleared(FILTERS))}>
           {text.clear}
         </Button>
       )}

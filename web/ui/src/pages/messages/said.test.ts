@@ -46,11 +46,13 @@ test("legs that are heard are paired by station, action and id, in whichever ord
   expect(heard([], backend, record("s"), copy)).toEqual([["s", "b", "c"]]);
 });
 
-test("a second call with the same id is another one, as is one of a backend, or of much later", () => {
+test("a second call with the same id is another one, as is one of a backend, of another station, or of much later", () => {
   expect(heard([], record("1"), record("2"))).toEqual([["2"], ["1"]]);
   expect(heard([], record("1"), record("2", { direction: "to_station" }))).toEqual([["2"], ["1"]]);
   const late = record("2", { direction: "to_backend", leg: "billing", at: "2026-11-22T09:00:00.000Z" });
   expect(heard([], record("1"), late)).toEqual([["2"], ["1"]]);
+  const elsewhere = record("2", { direction: "to_backend", leg: "billing", station: "CP-2" });
+  expect(heard([], record("1"), elsewhere)).toEqual([["2"], ["1"]]);
 });
 
 test("only so many calls are kept", () => {

@@ -33,7 +33,7 @@ export interface Filters {
   text?: string;
 }
 
-export type OwnDirection = NonNullable<Said["direction"]>;
+type OwnDirection = NonNullable<Said["direction"]>;
 
 const ORDER: Record<OwnDirection, number> = {
   from_station: 0,

@@ -57,7 +57,6 @@ export const useText = texts(
     stop: "Record no more",
     size: (records: string, megabytes: string) => `${records} records, ${megabytes} MB on disk`,
     dropped: (number: number) => `${number} could not be written down.`,
-    way: { of: "of", asked: "asked by" },
     rule: (number: number, route: string) => `Rule ${number} of ${route}`,
     decided: {
       owner: "Owner of the transaction",
@@ -187,7 +186,6 @@ export const useText = texts(
     stop: "Nicht mehr aufzeichnen",
     size: (records: string, megabytes: string) => `${records} Einträge, ${megabytes} MB auf der Platte`,
     dropped: (number: number) => `${number} konnten nicht geschrieben werden.`,
-    way: { of: "von", asked: "verlangt von" },
     rule: (number: number, route: string) => `Regel ${number} von ${route}`,
     decided: {
       owner: "Besitzer der Transaktion",

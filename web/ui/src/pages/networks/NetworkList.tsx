@@ -1,5 +1,4 @@
 import { Anchor, Button, Text } from "@mantine/core";
-import { useMediaQuery } from "@mantine/hooks";
 import { IconPlus, IconSitemap } from "@tabler/icons-react";
 import { useState } from "react";
 import { Link } from "wouter";
@@ -17,6 +16,7 @@ import { Views } from "../../components/table/Views";
 import { isUnmanaged, Unmanaged } from "../../components/Unmanaged";
 import { type Format, useFormat } from "../../lib/format";
 import { useParameters } from "../../lib/location";
+import { useIsNarrow } from "../../lib/narrow";
 import { networkAddress } from "./address";
 import { NetworkForm } from "./NetworkForm";
 import { useText } from "./text";
@@ -27,7 +27,7 @@ export function NetworkList() {
   const format = useFormat();
   const me = useMe();
   const [parameters, change] = useParameters();
-  const isNarrow = useMediaQuery("(max-width: 48em)", window.innerWidth <= 768);
+  const isNarrow = useIsNarrow();
   const [isAdding, setAdding] = useState(false);
   const list = useOlder(["networks", "list"], (cursor, signal) =>
     result(api.GET("/api/v1/networks", { params: { query: { cursor, limit: AT_ONCE } }, signal })),

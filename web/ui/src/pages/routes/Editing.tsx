@@ -36,7 +36,7 @@ export function Editing() {
       const { data, response } = await api.GET("/api/v1/configuration/routes");
       return { shown: data, tag: response.headers.get("ETag") ?? "" };
     },
-    staleTime: Infinity, // what is being edited is not replaced under the hands
+    staleTime: "static", // what is being edited is not replaced under the hands, not even after a loss of the connection
     gcTime: 0,
   });
   if (written.error) return <Failure error={written.error} retry={() => void written.refetch()} />;

@@ -1,8 +1,7 @@
 import { Skeleton, Stack, Text } from "@mantine/core";
-import { useQuery } from "@tanstack/react-query";
 import { IconArrowsSplit } from "@tabler/icons-react";
 
-import { api, result } from "../../api/client";
+import { useRoutes } from "../../api/lists";
 import { Empty } from "../../components/Empty";
 import { Failure } from "../../components/Failure";
 import { Panel } from "../../components/Panel";
@@ -14,10 +13,7 @@ import { useMatch, Which } from "./Which";
 export function Rules() {
   const text = useText();
   const match = useMatch();
-  const routes = useQuery({
-    queryKey: ["routes"],
-    queryFn: () => result(api.GET("/api/v1/routes", { params: { query: { limit: 1000 } } })),
-  });
+  const routes = useRoutes();
   if (routes.error) return <Failure error={routes.error} retry={() => void routes.refetch()} />;
   if (routes.data === undefined) return <Skeleton height={240} aria-busy />;
   if (routes.data.items.length === 0) {

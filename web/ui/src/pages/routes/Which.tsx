@@ -5,10 +5,11 @@ import type { SubmitEvent } from "react";
 import { api, result, type Schemas } from "../../api/client";
 import { Failure } from "../../components/Failure";
 import { Panel } from "../../components/Panel";
+import { saidIn } from "../../lib/form";
 import { useParameters } from "../../lib/location";
+import { VERSIONS, versionOf } from "../../lib/versions";
 import { useText } from "./text";
 
-const VERSIONS = ["ocpp1.2", "ocpp1.5", "ocpp1.6", "ocpp2.0", "ocpp2.0.1", "ocpp2.1"] as const;
 const ACTIONS = [
   "Authorize",
   "BootNotification",
@@ -32,7 +33,7 @@ export function useMatch() {
     action,
     token,
     connector: connector === undefined ? undefined : Number(connector),
-    version: VERSIONS.find((known) => known === version),
+    version: versionOf(version),
   };
   return useQuery({
     queryKey: ["routes", "match", query],
@@ -47,13 +48,9 @@ export function Which({ match }: { match: ReturnType<typeof useMatch> }) {
   const [parameters, change] = useParameters();
   function ask(event: SubmitEvent<HTMLFormElement>) {
     event.preventDefault();
-    const form = new FormData(event.currentTarget);
-    const said = (name: string) => {
-      const value = form.get(name);
-      return typeof value === "string" ? value.trim() : "";
-    };
-    change(Object.fromEntries(FIELDS.map((name) => [name, said(name)])));
-    if (FIELDS.every((name) => said(name) === (parameters[name] ?? ""))) void match.refetch();
+    const said = saidIn(event.currentTarget);
+    change(Object.fromEntries(FIELDS.map((name) => [name, said(name).trim()])));
+    if (FIELDS.every((name) => said(name).trim() === (parameters[name] ?? ""))) void match.refetch();
   }
   return (
     <Panel title={text.which}>

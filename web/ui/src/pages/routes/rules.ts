@@ -1,7 +1,7 @@
 /** A rule as the API shows it: as it is configured, without what was left out. */
 export type Rule = Record<string, unknown>;
 
-export const CONDITIONS = [
+const CONDITIONS = [
   "actions",
   "stations",
   "tags",

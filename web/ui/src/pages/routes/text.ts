@@ -145,5 +145,3 @@ export const useText = texts(
     reload: "Neu laden",
   },
 );
-
-export type RoutesText = ReturnType<typeof useText>;

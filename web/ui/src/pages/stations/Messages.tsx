@@ -41,13 +41,9 @@ export function Messages({ station }: { station: string }) {
   return <MessageList messages={messages} />;
 }
 
-/** Return what is said while this is shown, the newest first; null: nobody's. */
-export function useMessages(station: string | null): Message[] {
-  return useNewest<Message>(
-    station === null ? undefined : { subscribe: "messages", station },
-    "message",
-    MOST,
-  );
+/** Return what is said while this is shown, the newest first. */
+export function useMessages(station: string): Message[] {
+  return useNewest<Message>({ subscribe: "messages", station }, "message", MOST);
 }
 
 export function MessageList({ messages }: { messages: readonly Message[] }) {

@@ -1,13 +1,12 @@
-import { ActionIcon, Alert, Box, Button, Group, SegmentedControl, Select, Tooltip } from "@mantine/core";
-import { useMediaQuery } from "@mantine/hooks";
-import { useQuery } from "@tanstack/react-query";
+import { ActionIcon, Box, Button, Group, SegmentedControl, Select, Tooltip } from "@mantine/core";
 import { IconChargingPile, IconRefresh, IconSearchOff } from "@tabler/icons-react";
 import { type ComponentProps, memo, useCallback, useMemo } from "react";
 
 import { api, result } from "../../api/client";
-import { useAppText } from "../../app/text";
+import { useBackends, useRoutes } from "../../api/lists";
 import { Empty } from "../../components/Empty";
 import { Failure } from "../../components/Failure";
+import { MissingNodes } from "../../components/MissingNodes";
 import { MoreFilters } from "../../components/MoreFilters";
 import { PageHead } from "../../components/PageHead";
 import { shownColumns } from "../../components/table/columns";
@@ -17,7 +16,8 @@ import { type Part, usePages } from "../../components/table/pages";
 import { Views } from "../../components/table/Views";
 import { VirtualTable } from "../../components/table/VirtualTable";
 import { TextFilter } from "../../components/TextFilter";
-import { navigate, stationAddress, useParameters } from "../../lib/location";
+import { cleared, navigate, stationAddress, useParameters } from "../../lib/location";
+import { useIsNarrow } from "../../lib/narrow";
 import { VERSIONS } from "../../lib/versions";
 import { columnsOf, type Station } from "./columns";
 import { useChanged } from "./changed";
@@ -30,9 +30,8 @@ const FILTERS = ["q", "connected", ...MORE] as const;
 /** The table of all stations: filter, sorting and columns stand in the address. */
 export function StationList() {
   const text = useText();
-  const app = useAppText();
   const [parameters, change] = useParameters();
-  const isNarrow = useMediaQuery("(max-width: 48em)", window.innerWidth <= 768);
+  const isNarrow = useIsNarrow();
   const sort = SORTS.find((known) => known === parameters.sort);
   const wanted = useMemo(
     () => Object.fromEntries(FILTERS.map((name) => [name, parameters[name]])),
@@ -54,10 +53,7 @@ export function StationList() {
     [columns, parameters.columns, isNarrow],
   );
   const isFiltered = FILTERS.some((name) => parameters[name] !== undefined);
-  const clear = useCallback(
-    () => change(Object.fromEntries(FILTERS.map((name) => [name, undefined]))),
-    [change],
-  );
+  const clear = useCallback(() => change(cleared(FILTERS)), [change]);
   return (
     <Box
       display="flex"
@@ -80,11 +76,7 @@ export function StationList() {
           <Failure error={pages.error} retry={pages.refresh} />
         </Box>
       )}
-      {pages.missing.length > 0 && (
-        <Alert color="orange" variant="outline" mb="sm" role="status">
-          {app.missing(pages.missing.join(", "))}
-        </Alert>
-      )}
+      <MissingNodes nodes={pages.missing} />
       <LiveTable
         label={text.title}
         columns={shown}
@@ -140,16 +132,8 @@ const Filters = memo(function Filters({
   clear: (() => void) | undefined;
 }) {
   const text = useText();
-  const routes = useQuery({
-    queryKey: ["routes"],
-    queryFn: () => result(api.GET("/api/v1/routes", { params: { query: { limit: 1000 } } })),
-    staleTime: 60_000,
-  });
-  const backends = useQuery({
-    queryKey: ["backends"],
-    queryFn: () => result(api.GET("/api/v1/backends", { params: { query: { limit: 1000 } } })),
-    staleTime: 60_000,
-  });
+  const routes = useRoutes();
+  const backends = useBackends();
   const choices = [
     ["route", text.route, text.anyRoute, routes.data?.items.map((route) => route.name)],
     ["backend", text.backend, text.anyBackend, backends.data?.items.map((backend) => backend.name)],

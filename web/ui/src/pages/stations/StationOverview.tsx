@@ -33,7 +33,7 @@ export function StationOverview({
 }) {
   const text = useText();
   const me = useMe();
-  const mayHear = may(me, "operator") || (kept ? mayIn(me, kept.network, "operator") : false);
+  const isOperator = may(me, "operator") || (kept ? mayIn(me, kept.network, "operator") : false);
   if (!may(me, "viewer")) {
     return (
       <Stack>
@@ -45,7 +45,7 @@ export function StationOverview({
             <Connectors connectors={kept.connectors} />
           </Panel>
         )}
-        {mayHear && (
+        {isOperator && (
           <Panel title={text.messages} padded={false}>
             <Messages station={identity} />
           </Panel>
@@ -72,7 +72,11 @@ export function StationOverview({
         <Grid.Col span={{ base: 12, md: 5 }}>
           <Stack>
             <Panel title={text.transactions}>
-              <Transactions identity={identity} transactions={station?.session?.transactions ?? []} />
+              <Transactions
+                identity={identity}
+                transactions={station?.session?.transactions ?? []}
+                isOperator={isOperator}
+              />
             </Panel>
             {kept && (
               <Panel title={text.connectors}>
@@ -101,7 +105,7 @@ export function StationOverview({
         }
         padded={false}
       >
-        {mayHear ? (
+        {isOperator ? (
           <Messages station={identity} />
         ) : (
           <Text p="md" size="sm" c="dimmed">
@@ -244,12 +248,13 @@ function About({ station, kept }: { station?: Station; kept: Kept }) {
 function Transactions({
   identity,
   transactions,
+  isOperator,
 }: {
   identity: string;
   transactions: Schemas["Transaction"][];
+  isOperator: boolean;
 }) {
   const text = useText();
-  const me = useMe();
   if (transactions.length === 0) {
     return (
       <Text size="sm" c="dimmed">
@@ -270,7 +275,7 @@ function Transactions({
               {text.owned(one.owner)}, {text.began} <Time at={one.began} ago size="xs" />
             </Text>
           </Box>
-          {may(me, "operator") && (
+          {isOperator && (
             <Anchor component={Link} size="sm" href={commandAddress(identity, "stop")}>
               {text.stop}
             </Anchor>

@@ -8,8 +8,7 @@ import { Link } from "wouter";
 import { api, result, type Schemas } from "../../api/client";
 import { mayIn, useMe } from "../../api/me";
 import { Confirm } from "../../components/Confirm";
-import { describe } from "../../components/Failure";
-import { useAppText } from "../../app/text";
+import { useFailureNotice } from "../../components/Failure";
 import { address } from "../../lib/location";
 import { useText } from "./text";
 import { TokenForm } from "./TokenForm";
@@ -17,7 +16,7 @@ import { TokenForm } from "./TokenForm";
 /** What can be done with a token by whoever looks at it: nothing is offered that would be refused. */
 export function TokenActions({ token: row }: { token: Schemas["IdToken"] }) {
   const text = useText();
-  const app = useAppText();
+  const tell = useFailureNotice();
   const client = useQueryClient();
   const mayAct = mayIn(useMe(), row.network || null, "operator");
   const [open, setOpen] = useState<"change" | "remove" | null>(null);
@@ -26,10 +25,7 @@ export function TokenActions({ token: row }: { token: Schemas["IdToken"] }) {
   const block = useMutation({
     mutationFn: (status: "Accepted" | "Blocked") =>
       result(api.PATCH("/api/v1/id-tokens/{token}", { params, body: { status } })),
-    onError: (error) => {
-      const said = describe(error, app);
-      notifications.show({ color: "red", title: said.title, message: said.sentences.join(" ") });
-    },
+    onError: tell,
     onSettled: refresh,
   });
   const remove = useMutation({

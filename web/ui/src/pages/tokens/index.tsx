@@ -1,5 +1,4 @@
 import { Button, Group, SegmentedControl, Select } from "@mantine/core";
-import { useMediaQuery } from "@mantine/hooks";
 import { IconDownload, IconId, IconPlus, IconSearchOff } from "@tabler/icons-react";
 import { useMemo, useState } from "react";
 
@@ -16,7 +15,8 @@ import { AT_ONCE, useOlder } from "../../components/table/older";
 import { TextFilter } from "../../components/TextFilter";
 import { Views } from "../../components/table/Views";
 import { isUnmanaged, Unmanaged } from "../../components/Unmanaged";
-import { address, useParameters } from "../../lib/location";
+import { address, cleared, useParameters } from "../../lib/location";
+import { useIsNarrow } from "../../lib/narrow";
 import { columnsOf } from "./columns";
 import { useText } from "./text";
 import { TokenForm } from "./TokenForm";
@@ -30,7 +30,7 @@ export default function Tokens() {
   const me = useMe();
   const [parameters, change] = useParameters();
   const [isAdding, setAdding] = useState(false);
-  const isNarrow = useMediaQuery("(max-width: 48em)", window.innerWidth <= 768);
+  const isNarrow = useIsNarrow();
   const networks = useNetworks();
   const wanted = useMemo(
     () => ({
@@ -110,11 +110,7 @@ export default function Tokens() {
             <Empty icon={IconSearchOff} title={text.noMatch}>
               {text.noMatchHelp}
               <br />
-              <Button
-                mt="sm"
-                variant="default"
-                onClick={() => change(Object.fromEntries(FILTERS.map((name) => [name, undefined])))}
-              >
+              <Button mt="sm" variant="default" onClick={() => change(cleared(FILTERS))}>
                 {text.clear}
               </Button>
             </Empty>

@@ -4,6 +4,7 @@ import { IconArrowLeft, IconReceiptOff } from "@tabler/icons-react";
 import { Link } from "wouter";
 
 import { api, result } from "../../api/client";
+import { useBackends } from "../../api/lists";
 import { may, useMe } from "../../api/me";
 import { Problem } from "../../api/problem";
 import { Empty } from "../../components/Empty";
@@ -128,11 +129,7 @@ function useOwner(transaction: TransactionInFull): string | undefined {
     enabled: state === "running",
     retry: false,
   });
-  const backends = useQuery({
-    queryKey: ["backends"],
-    queryFn: () => result(api.GET("/api/v1/backends", { params: { query: { limit: 1000 } } })),
-    staleTime: 60_000,
-  });
+  const backends = useBackends();
   const running = session.data?.session?.transactions.find((one) => one.id === transaction_id);
   return running?.owner ?? backends.data?.items.find((backend) => backend.url === "local:")?.name;
 }

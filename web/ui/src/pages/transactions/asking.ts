@@ -1,7 +1,7 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 
 import { api, base, result, type Schemas } from "../../api/client";
-import { address } from "../../lib/location";
+import { address, cleared } from "../../lib/location";
 
 export type Transaction = Schemas["CsmsTransaction"];
 export type TransactionInFull = Schemas["CsmsTransactionInFull"];
@@ -20,7 +20,7 @@ export function filtersOf(parameters: Record<string, string>) {
 export type Filters = ReturnType<typeof filtersOf>;
 
 /** What clears all filters. */
-export const NO_FILTER = Object.fromEntries(FILTERS.map((name) => [name, undefined]));
+export const NO_FILTER = cleared(FILTERS);
 
 /** Return whether anything is filtered. */
 export function isFiltered(parameters: Record<string, string>): boolean {

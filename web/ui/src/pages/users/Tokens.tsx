@@ -9,6 +9,7 @@ import { Failure } from "../../components/Failure";
 import { ListTable } from "../../components/table/ListTable";
 import type { Column } from "../../components/table/columns";
 import { Time } from "../../components/Time";
+import { saidIn } from "../../lib/form";
 import { Head } from "./Head";
 import { Once } from "./Once";
 import { ROLES } from "./roles";
@@ -147,8 +148,7 @@ function NewToken({ onClose, onMade }: { onClose: () => void; onMade: (token: Sc
   });
   function submit(event: SubmitEvent<HTMLFormElement>) {
     event.preventDefault();
-    const name = new FormData(event.currentTarget).get("name");
-    if (typeof name === "string") make.mutate(name.trim());
+    make.mutate(saidIn(event.currentTarget)("name").trim());
   }
   return (
     <Modal

@@ -7,6 +7,7 @@ import { api, result, type Schemas } from "../../api/client";
 import type { Role } from "../../api/me";
 import { Failure } from "../../components/Failure";
 import { changesOf } from "../../lib/changes";
+import { saidIn } from "../../lib/form";
 import { type InNetwork, ROLES, rolesOf, rowsOf } from "./roles";
 import { useText } from "./text";
 
@@ -39,12 +40,8 @@ export function UserForm({
   });
   function submit(event: SubmitEvent<HTMLFormElement>) {
     event.preventDefault();
-    const form = new FormData(event.currentTarget);
-    const said = (name: string) => {
-      const value = form.get(name);
-      return typeof value === "string" ? value.trim() : "";
-    };
-    save.mutate({ login: said("login"), person: said("person") });
+    const said = saidIn(event.currentTarget);
+    save.mutate({ login: said("login").trim(), person: said("person").trim() });
   }
   const roles = ROLES.map((value) => ({ value, label: text.role[value] }));
   return (

@@ -1,9 +1,8 @@
 import { Button, Group, Modal, Radio, Select, Skeleton, Stack, Text } from "@mantine/core";
 import { notifications } from "@mantine/notifications";
-import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 
-import { api, result } from "../../api/client";
+import { useBackends, useRoutes } from "../../api/lists";
 import { may, useMe } from "../../api/me";
 import { Failure } from "../../components/Failure";
 import { type Place, useAdmission, type Waiting } from "./deciding";
@@ -54,18 +53,8 @@ export function LetIn({ stations, onClose }: { stations: Waiting[]; onClose: () 
 
 function usePlaces() {
   const me = useMe();
-  const query = { limit: 1000 };
-  const routes = useQuery({
-    queryKey: ["routes"],
-    queryFn: () => result(api.GET("/api/v1/routes", { params: { query } })),
-    staleTime: 60_000,
-  });
-  const backends = useQuery({
-    queryKey: ["backends"],
-    queryFn: () => result(api.GET("/api/v1/backends", { params: { query } })),
-    staleTime: 60_000,
-    enabled: may(me, "admin"),
-  });
+  const routes = useRoutes();
+  const backends = useBackends({ isEnabled: may(me, "admin") });
   return {
     error: routes.error ?? backends.error,
     routes: routes.data?.items.map((route) => route.name).filter((name) => name !== CLAIMED),

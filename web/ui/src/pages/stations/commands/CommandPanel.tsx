@@ -140,7 +140,6 @@ function Chosen({ station, mayCall, mayTell }: { station: Told; mayCall: boolean
             parameters={
               own?.find((each) => choice.way === "command" && each.name === choice.target)?.parameters
             }
-            mayListen
           />
         ) : (
           <Empty icon={IconCommand} title={key ? text.unknown(key) : text.choose}>

@@ -4,7 +4,7 @@ import { IconSend } from "@tabler/icons-react";
 import { useState } from "react";
 
 import { api, result } from "../../../api/client";
-import { type Choice, type Danger, dangerOf, known } from "../../../components/commands/commands";
+import { type Choice, type Danger, dangerOf, endedBy, known } from "../../../components/commands/commands";
 import { called, useCommandNames, useFieldNames } from "../../../components/commands/names";
 import { Confirm } from "../../../components/Confirm";
 import { Failure } from "../../../components/Failure";
@@ -14,7 +14,6 @@ import {
   beginning,
   completed,
   filledIn,
-  isObject,
   type Mistake,
   mistakesIn,
   type Schema,
@@ -36,13 +35,11 @@ export function Tell({
   station,
   choice,
   parameters,
-  mayListen,
 }: {
   station: Told;
   choice: Choice;
   /** The schema of a command; that of a call is asked for. */
   parameters: object | undefined;
-  mayListen: boolean;
 }) {
   const names = useCommandNames();
   const call = useQuery({
@@ -66,7 +63,7 @@ export function Tell({
       </Panel>
     );
   }
-  return <Form title={title} station={station} choice={choice} schema={schema} mayListen={mayListen} />;
+  return <Form title={title} station={station} choice={choice} schema={schema} />;
 }
 
 function Form({
@@ -74,13 +71,11 @@ function Form({
   station,
   choice,
   schema,
-  mayListen,
 }: {
   title: string;
   station: Told;
   choice: Choice;
   schema: Schema;
-  mayListen: boolean;
 }) {
   const text = useCommandText();
   const fieldNames = useFieldNames();
@@ -94,7 +89,7 @@ function Form({
   const [mistakes, setMistakes] = useState<Mistake[]>([]);
   const [patience, setPatience] = useState<number | string>(PATIENCE);
   const [danger, setDanger] = useState<Danger>();
-  const messages = useMessages(mayListen ? station.identity : null);
+  const messages = useMessages(station.identity);
   const [mark, setMark] = useState<Message | null>(null);
   const seconds = typeof patience === "number" ? patience : PATIENCE;
   const tell = useMutation({
@@ -190,7 +185,7 @@ function Form({
           </Stack>
         </Panel>
       )}
-      {!tell.isIdle && mayListen && (
+      {!tell.isIdle && (
         <Panel title={text.followed} padded={false}>
           {messages.length === 0 || since === 0 ? (
             <Text p="md" size="sm" c="dimmed">
@@ -210,30 +205,15 @@ function Form({
         onConfirm={send}
         onClose={() => setDanger(undefined)}
       >
-        {danger && <Threat danger={danger} station={station} connector={connectorOf(filled)} />}
+        {danger && <Threat danger={danger} ends={endedBy(danger, filled, station.transactions)} />}
       </Confirm>
     </Stack>
   );
 }
 
 /** What a dangerous command will do here: the transactions that it ends. */
-function Threat({
-  danger,
-  station,
-  connector,
-}: {
-  danger: Danger;
-  station: Told;
-  connector: number | undefined;
-}) {
+function Threat({ danger, ends }: { danger: Danger; ends: Told["transactions"] }) {
   const text = useCommandText();
-  const ends = station.transactions.filter(
-    (each) =>
-      danger !== "unlock" ||
-      connector === undefined ||
-      each.connector === null ||
-      each.connector === connector,
-  );
   return (
     <>
       {text.warning[danger]} {ends.length === 0 && text.noneRuns}
@@ -246,13 +226,6 @@ function Threat({
       </List>
     </>
   );
-}
-
-/** Return the connector, or the EVSE, that a command is for. */
-function connectorOf(fields: unknown): number | undefined {
-  if (!isObject(fields)) return undefined;
-  const number = fields.evse ?? fields.evseId ?? fields.connectorId;
-  return typeof number === "number" && number > 0 ? number : undefined;
 }
 
 /** Return a number for requests that a station has to answer later. */

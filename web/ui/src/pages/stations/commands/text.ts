@@ -2,7 +2,6 @@ import { texts } from "../../../lib/i18n";
 
 export const useCommandText = texts(
   {
-    title: "Commands",
     choose: "Choose what the station is told",
     plain: "What it can be told",
     commands: "Further commands",
@@ -19,7 +18,6 @@ export const useCommandText = texts(
     unknownHelp: "Its version of OCPP does not have it. Choose something else.",
     noFields: "There is nothing to fill in.",
     patience: "Wait at most (s)",
-    send: "Send",
     asCall: (action: string, version: string) => `${action}, ${version}`,
     asCommand: "by the management system",
     sent: "What was sent",
@@ -58,7 +56,6 @@ export const useCommandText = texts(
     connector: (number: number) => `connector ${number}: `,
   },
   {
-    title: "Befehle",
     choose: "Wählen Sie, was der Station gesagt wird",
     plain: "Was ihr gesagt werden kann",
     commands: "Weitere Befehle",
@@ -77,7 +74,6 @@ export const useCommandText = texts(
     unknownHelp: "Ihre Version von OCPP hat das nicht. Wählen Sie etwas anderes.",
     noFields: "Es gibt nichts auszufüllen.",
     patience: "Höchstens warten (s)",
-    send: "Senden",
     asCall: (action: string, version: string) => `${action}, ${version}`,
     asCommand: "durch das Managementsystem",
     sent: "Was gesendet wurde",
