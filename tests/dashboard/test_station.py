@@ -204,6 +204,7 @@ def test_a_reset_names_what_it_ends(browser: Browser, theatre: Theatre) -> None:
         answered(browser, "Rejected")
         browser.open("/stations/CP-0002")
         browser.with_text("main a", "Stop").click()
+        assert browser.address.endswith("?command=stop&transaction=77&transactionId=77")
         browser.until(
             lambda: browser.find("main form [id='/transactionId']").get_attribute("value") == "77", "the transaction"
         )

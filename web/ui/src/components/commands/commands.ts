@@ -1,3 +1,5 @@
+import { isNumber } from "../form/shape";
+
 /** A command in plain words, and the calls that are it for a station that the management system does not know. */
 export interface Plain {
   /** As `GET /commands` calls it. */
@@ -109,11 +111,6 @@ export function dangerOf(target: string, fields: unknown, isCharging: boolean): 
   return isCharging && !PATIENT.includes(String(said.kind ?? said.type)) ? danger : undefined;
 }
 
-/** Return whether a text is a whole number, and one that JavaScript does not change: beyond 2^53 another transaction would be meant. */
-function isWhole(text: string): boolean {
-  return /^-?\d+$/.test(text) && Number.isSafeInteger(Number(text));
-}
-
 /** Return the transactions that something dangerous may end: letting a cable go ends those at its connector, if one is named. */
 export function endedBy<T extends { connector: number | null }>(
   danger: Danger,
@@ -135,7 +132,7 @@ export function known(action: string, running: readonly string[], fresh: number)
     case "RequestStopTransaction":
       return only === undefined ? {} : { transactionId: only };
     case "RemoteStopTransaction":
-      return only === undefined || !isWhole(only) ? {} : { transactionId: Number(only) };
+      return only === undefined || !isNumber(only) ? {} : { transactionId: Number(only) };
     case "RequestStartTransaction":
       return { remoteStartId: fresh };
     case "GetLog":

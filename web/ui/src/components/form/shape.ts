@@ -124,11 +124,16 @@ export function addressed(schema: Schema, parameters: Record<string, string>): M
     if (text === undefined) continue;
     const shape = shapeOf(each, schema);
     if (shape.kind === "text" || (shape.kind === "choice" && shape.values.includes(text))) found[name] = text;
-    if (shape.kind === "number" && /^-?\d+(\.\d+)?$/.test(text)) found[name] = Number(text);
+    if (shape.kind === "number" && isNumber(text)) found[name] = Number(text);
     if (shape.kind === "flag" && (text === "true" || text === "false")) found[name] = text === "true";
     if (shape.kind === "time") found[name] = fromLocal(text) ?? undefined;
   }
   return found;
+}
+
+/** Return whether a text is a number, and one that JavaScript does not change: beyond 2^53 another one would be meant. */
+export function isNumber(text: string): boolean {
+  return /^-?\d+(\.\d+)?$/.test(text) && Math.abs(Number(text)) <= Number.MAX_SAFE_INTEGER;
 }
 
 /** Return a value without what was not filled in: empty texts, and what is undefined. What was written as JSON stays as it is. */

@@ -16,7 +16,8 @@ import { Views } from "../../components/table/Views";
 import { TextFilter } from "../../components/TextFilter";
 import { Time } from "../../components/Time";
 import { isUnmanaged, Unmanaged } from "../../components/Unmanaged";
-import { address, stationAddress, useParameters } from "../../lib/location";
+import { stationAddress, useParameters } from "../../lib/location";
+import { commandAddress } from "../stations/addresses";
 import { transactionAddress } from "../transactions/asking";
 import { useText } from "./text";
 
@@ -168,10 +169,7 @@ function cancelOf(text: ReturnType<typeof useText>) {
     OPEN.includes(row.status) && (
       <Anchor
         component={Link}
-        href={address(`${stationAddress(row.station)}/commands`, {
-          command: "cancel-reservation",
-          id: String(row.number),
-        })}
+        href={commandAddress(row.station, "cancel-reservation", { id: String(row.number) })}
         aria-label={text.cancelOf(row.number, row.station)}
         size="sm"
         c="var(--vg-accent)"

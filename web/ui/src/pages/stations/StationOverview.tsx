@@ -276,7 +276,12 @@ function Transactions({
             </Text>
           </Box>
           {isOperator && (
-            <Anchor component={Link} size="sm" href={commandAddress(identity, "stop")}>
+            <Anchor
+              component={Link}
+              size="sm"
+              // The first is the command's, the second the call's.
+              href={commandAddress(identity, "stop", { transaction: one.id, transactionId: one.id })}
+            >
               {text.stop}
             </Anchor>
           )}
