@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Generic, Literal, TypeAlias, TypeVar, get_args
@@ -32,6 +33,9 @@ BY_MEDIA_TYPE: dict[str, Form] = {
 STREAMED: dict[int | str, dict[str, Any]] = {200: {"content": {"text/csv": {}, "application/jsonl": {}}}}
 """The declaration of an operation whose answer has other forms than JSON."""
 
+_FORMULA = re.compile(r"'*[=+\-@\t\r]")
+"""What spreadsheets take for a formula, and what is told apart from it by one more `'` before it."""
+_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
 _PART = 200
 """Rows of one part of a whole list."""
 
@@ -164,7 +168,14 @@ def _cell_at(item: BaseModel, path: Sequence[str]) -> str:
 
 
 def cell(value: object) -> str:
-    """Return a value as CSV has it: nothing for null, a text as it is, else what JSON has."""
+    """Return a value as CSV has it: nothing for null, a text that no spreadsheet calculates, else what JSON has."""
     if value is None:
         return ""
-    return value if isinstance(value, str) else json.dumps(value)
+    if not isinstance(value, str):
+        return json.dumps(value)
+    return f"'{value}" if _FORMULA.match(value) and not _NUMBER.fullmatch(value) else value
+
+
+def text_of(cell: str) -> str:
+    """Return the text that `cell` has made a cell of."""
+    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell

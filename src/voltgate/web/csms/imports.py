@@ -14,7 +14,7 @@ from fastapi import Request
 from pydantic import BaseModel, Field, ValidationError
 
 from voltgate.relay.records import StoreAway
-from voltgate.web.csms.forms import BY_MEDIA_TYPE, MEDIA_TYPES, Form
+from voltgate.web.csms.forms import BY_MEDIA_TYPE, MEDIA_TYPES, Form, text_of
 from voltgate.web.problems import MOST_ERRORS, Problem, invalid
 
 M = TypeVar("M", bound=BaseModel)
@@ -127,7 +127,7 @@ def _of_csv(text: str, kind: type[BaseModel]) -> Items:
             elif len(cells) != len(names):
                 yield f"line {reader.line_num}", f"has {len(cells)} columns, the first line has {len(names)}"
             else:
-                yield f"line {reader.line_num}", _typed(dict(zip(names, cells, strict=True)), kind)
+                yield f"line {reader.line_num}", _typed(dict(zip(names, map(text_of, cells), strict=True)), kind)
     except csv.Error as error:
         yield f"line {reader.line_num}", str(error)
 
