@@ -28,7 +28,12 @@ async def _charge(station: ScriptedStation) -> str:
 @pytest.fixture(scope="module")
 def ref(theatre: Theatre) -> Iterator[str]:
     """What a transaction is called that has ended at CP-1; another one runs there."""
-    asked(theatre, "POST", "/networks", {"id": "north", "name": "North", "currency": "EUR"})
+    asked(
+        theatre,
+        "POST",
+        "/networks",
+        {"id": "north", "name": "North", "currency": "EUR", "timezone": "America/New_York"},
+    )
     asked(theatre, "POST", "/networks/north/stations", {"identity": "CP-1", "name": "Gate"})
     asked(theatre, "POST", "/networks/north/stations", {"identity": "CP-2"})
     asked(theatre, "POST", "/id-tokens", {"token": "04A2B3", "holder": "Ada"})
@@ -73,6 +78,7 @@ def test_one_transaction(browser: Browser, ref: str) -> None:
     browser.with_text("tbody a", ref).click()
     browser.sees(f"Transaction {ref}", "h1")
     browser.sees("Belongs to\ncsms", "dl")
+    browser.sees("GMT-5", "dl time")  # where the station is
     bill = browser.find("table[aria-label=Cost]").text
     assert "11.345 kWh × €0.40/kWh" in bill
     assert "19 % of €4.538" in bill

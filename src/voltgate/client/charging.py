@@ -83,13 +83,15 @@ def add_network(
     location: Annotated[str, typer.Option(help="Where it is.")] = "",
     interval: Annotated[int | None, typer.Option(metavar="SECONDS", min=1, help="Between its heartbeats.")] = None,
     currency: Annotated[str | None, typer.Option(metavar="CODE", help="Of its costs: EUR, CHF …")] = None,
+    timezone: Annotated[str, typer.Option(metavar="ZONE", help="Where it is: Europe/Berlin …")] = "",
     as_json: AsJson = False,
     url: Url = None,
     token_file: TokenFile = None,
     config: ConfigFile = None,
 ) -> None:
     """Make a network."""
-    wanted = {"id": network, "name": name, "location": location, "interval": interval, "currency": currency}
+    configured = {"interval": interval, "currency": currency}
+    wanted = {"id": network, "name": name, "location": location, "timezone": timezone, **configured}
     with asking(url, token_file, config) as api:
         from voltgate.client import networks as client  # noqa: PLC0415
 
@@ -105,11 +107,12 @@ def change_network(
     location: Annotated[str | None, typer.Option(help="Where it is.")] = None,
     interval: Annotated[int | None, typer.Option(metavar="SECONDS", min=1, help="Between its heartbeats.")] = None,
     currency: Annotated[str | None, typer.Option(metavar="CODE", help="Of its costs: EUR, CHF …")] = None,
+    timezone: Annotated[str | None, typer.Option(metavar="ZONE", help="Where it is: Europe/Berlin …")] = None,
 ) -> None:
     """Change what is named of a network."""
     from voltgate.client import networks as client  # noqa: PLC0415
 
-    change = changed(name=name, location=location, interval=interval, currency=currency)
+    change = changed(name=name, location=location, interval=interval, currency=currency, timezone=timezone)
     client.change_network(api, network, change, as_json)
 
 

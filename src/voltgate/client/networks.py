@@ -15,6 +15,7 @@ NETWORK = (
     Column("connected", "connected", number=True),
     Column("interval", "interval", number=True),
     Column("currency", "currency"),
+    Column("timezone", "timezone"),
 )
 
 

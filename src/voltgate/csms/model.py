@@ -27,6 +27,8 @@ class Network:
     interval: int | None = None
     """Seconds between heartbeats of its stations."""
     currency: str | None = None
+    timezone: str = ""
+    """Where its stations are: "Europe/Berlin"; "" is not known."""
 
 
 @dataclass(slots=True)

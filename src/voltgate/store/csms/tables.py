@@ -78,6 +78,7 @@ networks = Table(
     _text("location"),
     _number("interval", nullable=True),
     Column("currency", Words),
+    _text("timezone"),
 )
 
 stations = Table(

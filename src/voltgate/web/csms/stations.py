@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
 
 from voltgate.csms.model import (
     MAIN,
@@ -38,6 +39,16 @@ Interval = Annotated[int, Field(ge=1, le=86_400)]
 Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
 
 
+def _known(name: str) -> str:
+    try:
+        return name and ZoneInfo(name).key
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(f'"{name}" is no time zone that this machine knows; they look like Europe/Berlin') from None
+
+
+Zone = Annotated[str, Field(pattern=r"^[A-Za-z0-9_+/-]{0,64}$"), AfterValidator(_known)]
+
+
 # Networks.
 
 
@@ -49,6 +60,7 @@ class CsmsNetwork(BaseModel):
     location: str
     interval: int | None = Field(description="Seconds between the heartbeats of its stations.")
     currency: str | None = Field(description="The currency of its costs.")
+    timezone: str = Field(description='Where its stations are: "Europe/Berlin"; empty: not known.')
     stations: int
     connected: int = Field(description="Stations of it that are connected.")
 
@@ -61,6 +73,7 @@ class NetworkWanted(Asked):
     location: Words = ""
     interval: Interval | None = None
     currency: Currency | None = None
+    timezone: Zone = ""
 
 
 class NetworkChange(Asked):
@@ -70,6 +83,7 @@ class NetworkChange(Asked):
     location: Words = ""
     interval: Interval | None = None
     currency: Currency | None = None
+    timezone: Zone = ""
 
 
 def network_of(row: Network, stations: tuple[int, int]) -> CsmsNetwork:
@@ -80,6 +94,7 @@ def network_of(row: Network, stations: tuple[int, int]) -> CsmsNetwork:
         location=row.location,
         interval=row.interval,
         currency=row.currency,
+        timezone=row.timezone,
         stations=stations[0],
         connected=stations[1],
     )

@@ -6,12 +6,13 @@ import { may, type Me, mayIn, type Role } from "./me";
 export type Network = Schemas["CsmsNetwork"];
 
 /** Return the networks that somebody sees; none until they are known, and where there is no management system. */
-export function useNetworks(): readonly Network[] {
+export function useNetworks(isWanted = true): readonly Network[] {
   const query = useQuery({
     queryKey: ["networks", "all"],
     queryFn: () => result(api.GET("/api/v1/networks", { params: { query: { limit: 1000 } } })),
     staleTime: 60_000,
     retry: false,
+    enabled: isWanted,
   });
   return query.data?.items ?? NONE;
 }

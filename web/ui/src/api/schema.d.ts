@@ -2522,6 +2522,11 @@ export interface components {
             name: string;
             /** Stations */
             stations: number;
+            /**
+             * Timezone
+             * @description Where its stations are: "Europe/Berlin"; empty: not known.
+             */
+            timezone: string;
         };
         /** CsmsPage[CertificateAsked] */
         CsmsPage_CertificateAsked_: {
@@ -4095,6 +4100,11 @@ export interface components {
              * @default
              */
             name?: string;
+            /**
+             * Timezone
+             * @default
+             */
+            timezone?: string;
         };
         /**
          * NetworkWanted
@@ -4120,6 +4130,11 @@ export interface components {
              * @default
              */
             name?: string;
+            /**
+             * Timezone
+             * @default
+             */
+            timezone?: string;
         };
         /**
          * NoteTaken

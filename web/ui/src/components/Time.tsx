@@ -2,8 +2,9 @@ import { useEffect, useState } from "react";
 
 import { useFormat } from "../lib/format";
 import classes from "./plain.module.css";
+import { useZone } from "./ZoneOf";
 
-/** A time in the viewer's zone, short; whole and in UTC when it is pointed at. */
+/** A time in the viewer's zone, short, beside it that of the station; whole and in UTC when it is pointed at. */
 export function Time({
   at,
   ago = false,
@@ -18,6 +19,8 @@ export function Time({
 }) {
   const format = useFormat();
   const now = useNow(ago ? 10_000 : null);
+  const zone = useZone();
+  const there = zone === "" || ago || isDay ? "" : format.there(at, zone);
   return (
     // Tables have hundreds of times: a tooltip or a text of Mantine costs a frame where many change.
     <time
@@ -27,6 +30,7 @@ export function Time({
       onPointerEnter={(event) => (event.currentTarget.title = format.whole(at))}
     >
       {ago ? format.ago(at, now) : isDay ? format.date(at) : format.short(at)}
+      {there !== "" && <span className={classes.there}>{there}</span>}
     </time>
   );
 }

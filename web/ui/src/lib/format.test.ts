@@ -24,6 +24,14 @@ describe("times", () => {
     expect(de.date("2026-11-20T23:30:00Z")).toBe("21.11.2026");
   });
 
+  test("are those of another place, too, where its clocks show another time", () => {
+    const at = "2026-11-22T13:05:09Z";
+    expect(en.there(at, "America/New_York")).toBe("08:05 GMT-5");
+    expect(de.there(at, "America/New_York")).toContain("08:05");
+    expect(en.there(at, "Europe/Berlin")).toBe("");
+    expect(en.there(at, "Atlantis/Poseidonis")).toBe("");
+  });
+
   test("say how long ago they are", () => {
     expect(en.ago("2026-11-22T19:57:00Z", now)).toMatch(/^3 min/);
     expect(de.ago("2026-11-20T19:57:00Z", now)).toBe("vorgestern");

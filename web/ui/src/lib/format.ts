@@ -1,13 +1,17 @@
 import { type Language, useLanguage } from "./i18n";
 
+const MINUTES = { hour: "2-digit", minute: "2-digit" } as const;
+
 /** Times and numbers as people of a language write them, in the zone of this browser. */
 export class Format {
   private readonly locale: string;
   private readonly clock: Intl.DateTimeFormat;
   private readonly day: Intl.DateTimeFormat;
   private readonly calendar: Intl.DateTimeFormat;
+  private readonly minutes: Intl.DateTimeFormat;
   private readonly full: Intl.DateTimeFormat;
   private readonly relative: Intl.RelativeTimeFormat;
+  private readonly elsewhere = new Map<string, Intl.DateTimeFormat>();
 
   constructor(language: Language, timeZone?: string) {
     const locale = language === "en" ? "en-GB" : "de-DE";
@@ -22,6 +26,7 @@ export class Format {
       ...zone,
     });
     this.calendar = new Intl.DateTimeFormat(locale, { dateStyle: "medium", ...zone });
+    this.minutes = new Intl.DateTimeFormat(locale, { ...MINUTES, ...zone });
     this.full = new Intl.DateTimeFormat(locale, { dateStyle: "full", timeStyle: "long", ...zone });
     this.relative = new Intl.RelativeTimeFormat(locale, { numeric: "auto", style: "short" });
   }
@@ -52,6 +57,24 @@ export class Format {
   /** The whole time with its zone, and what it is in UTC. */
   whole(at: string | number): string {
     return `${this.full.format(new Date(at))} · ${new Date(at).toISOString()}`;
+  }
+
+  /** "08:05 GMT-5": a time as clocks in another zone have it; "" where they show what they show here, and for no zone. */
+  there(at: string | number, timeZone: string): string {
+    const then = new Date(at);
+    const clock = this.elsewhere.get(timeZone) ?? this.clockIn(timeZone);
+    if (clock === undefined) return "";
+    this.elsewhere.set(timeZone, clock);
+    const place = clock.format(then);
+    return place.startsWith(this.minutes.format(then)) ? "" : place;
+  }
+
+  private clockIn(timeZone: string): Intl.DateTimeFormat | undefined {
+    try {
+      return new Intl.DateTimeFormat(this.locale, { ...MINUTES, timeZone, timeZoneName: "short" });
+    } catch {
+      return undefined; // this browser knows no such zone
+    }
   }
 
   /** "3 min. ago" */

@@ -59,7 +59,7 @@ async def networks(csms: Csms, reach: ViewerReach, asked: AskedList) -> object:
 @router.post("/networks", summary="Make a network", status_code=201, responses=declared(409, 503))
 async def make_network(csms: Csms, _: Operator, wanted: NetworkWanted) -> CsmsNetwork:
     """Make a network. Without a name it is called by its id."""
-    row = Network(wanted.id, wanted.name or wanted.id, wanted.location, wanted.interval, wanted.currency)
+    row = Network(**wanted.model_dump() | {"name": wanted.name or wanted.id})
     if not await csms.networks.create(row):
         raise Problem(409, "Conflict", f'There is a network "{wanted.id}" already.')
     return network_of(row, (0, 0))

@@ -1,4 +1,4 @@
-import { NumberInput, SimpleGrid, TextInput } from "@mantine/core";
+import { Autocomplete, NumberInput, SimpleGrid, TextInput } from "@mantine/core";
 import { notifications } from "@mantine/notifications";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
@@ -9,8 +9,9 @@ import { FormDialog } from "../../components/FormDialog";
 import { changesOf } from "../../lib/changes";
 import { useText } from "./text";
 
-type Draft = Pick<Network, "id" | "name" | "location" | "interval" | "currency">;
-const BLANK: Draft = { id: "", name: "", location: "", interval: null, currency: null };
+type Draft = Pick<Network, "id" | "name" | "location" | "interval" | "currency" | "timezone">;
+const BLANK: Draft = { id: "", name: "", location: "", interval: null, currency: null, timezone: "" };
+const ZONES = Intl.supportedValuesOf("timeZone");
 
 /** The fields of a network: of a new one, or of one that is there. */
 export function NetworkForm({ network: known, onClose }: { network?: Network; onClose: () => void }) {
@@ -65,6 +66,14 @@ export function NetworkForm({ network: known, onClose }: { network?: Network; on
           value={draft.location}
           maxLength={1000}
           onChange={(event) => set({ location: event.currentTarget.value })}
+        />
+        <Autocomplete
+          label={text.timezone}
+          description={text.timezoneHelp}
+          data={ZONES}
+          limit={20}
+          value={draft.timezone}
+          onChange={(timezone) => set({ timezone })}
         />
         <TextInput
           label={text.currency}

@@ -82,6 +82,7 @@ function About({ network }: { network: Network }) {
         [text.id, network.id],
         [text.stations, format.count(network.stations)],
         [text.connected, format.count(network.connected)],
+        [text.timezone, network.timezone],
         [text.currency, network.currency ?? text.usual],
         [
           text.interval,

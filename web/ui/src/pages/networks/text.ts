@@ -10,6 +10,8 @@ export const useText = texts(
     idHelp:
       "What the network is called in addresses and filters: letters, digits, dots, dashes. It cannot be changed.",
     location: "Place",
+    timezone: "Time zone",
+    timezoneHelp: "Where it is: Europe/Berlin. Times of its stations are shown in it, too.",
     currency: "Currency",
     currencyHelp: "Three letters, EUR or CHF. Empty: as the configuration has it.",
     interval: "Heartbeats",
@@ -71,6 +73,8 @@ export const useText = texts(
     idHelp:
       "Wie das Netz in Adressen und Filtern heißt: Buchstaben, Ziffern, Punkte, Striche. Sie lässt sich nicht ändern.",
     location: "Ort",
+    timezone: "Zeitzone",
+    timezoneHelp: "Wo es liegt: Europe/Berlin. Zeiten seiner Stationen stehen auch in ihr da.",
     currency: "Währung",
     currencyHelp: "Drei Buchstaben, EUR oder CHF. Leer: wie in der Konfiguration.",
     interval: "Heartbeats",

@@ -11,6 +11,7 @@ import { Failure } from "../../components/Failure";
 import { PageHead } from "../../components/PageHead";
 import { Sections } from "../../components/Sections";
 import { State } from "../../components/State";
+import { ZoneOf } from "../../components/ZoneOf";
 import { stationAddress, useSegments } from "../../lib/location";
 import { useTopic } from "../../live/live";
 import { CommandPanel } from "./commands/CommandPanel";
@@ -54,7 +55,7 @@ export function StationPage({ identity }: { identity: string }) {
   }
   const isConnected = shown?.connected ?? kept.data?.connected;
   return (
-    <>
+    <ZoneOf network={kept.data?.network}>
       <Back />
       <PageHead title={identity} about={shown && shown.name !== identity ? shown.name : undefined}>
         {isConnected !== undefined && (
@@ -65,7 +66,7 @@ export function StationPage({ identity }: { identity: string }) {
       {(kept.data !== undefined || kept.error !== null || section === "") && (
         <Section section={section} identity={identity} station={shown} kept={kept.data ?? null} />
       )}
-    </>
+    </ZoneOf>
   );
 }
 

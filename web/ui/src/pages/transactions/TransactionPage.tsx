@@ -14,6 +14,7 @@ import { PageHead } from "../../components/PageHead";
 import { Panel } from "../../components/Panel";
 import { Time } from "../../components/Time";
 import { isUnmanaged, Unmanaged } from "../../components/Unmanaged";
+import { ZoneOf } from "../../components/ZoneOf";
 import { useFormat } from "../../lib/format";
 import { address, stationAddress } from "../../lib/location";
 import { type TransactionInFull, useTransaction } from "./asking";
@@ -38,7 +39,7 @@ export function TransactionPage({ station, name }: { station: string; name: stri
     );
   }
   return (
-    <>
+    <ZoneOf network={data?.network}>
       <Back />
       <PageHead title={text.one(name)} about={<StationLink station={station} />}>
         {data && <StateOf transaction={data} text={text} />}
@@ -63,7 +64,7 @@ export function TransactionPage({ station, name }: { station: string; name: stri
           <MeterValues transaction={data} />
         </Stack>
       )}
-    </>
+    </ZoneOf>
   );
 }
 
