@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from tests.dashboard.browser import Browser
 from tests.dashboard.theatre import Theatre
@@ -52,3 +54,21 @@ def test_a_base_path(browser: Browser, theatre: Theatre) -> None:
         assert browser.complaints() == []
     finally:
         browser.url = theatre.url
+
+
+@contextmanager
+def scripted(browser: Browser, script: str) -> Iterator[None]:
+    """Have a script run in each page that is loaded, before its own."""
+    added = browser.driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": script})
+    try:
+        yield
+    finally:
+        browser.driver.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", added)
+
+
+def test_a_proxy_without_websockets(browser: Browser) -> None:
+    """Where no live connection ever comes about the page says that a proxy has to pass websockets on."""
+    with scripted(browser, "window.isOffline = true"):
+        browser.sign_in("viewer", "/")
+        browser.sees("A proxy in between has to pass websockets on", "[role=status]")
+        assert browser.violations() == []
