@@ -72,3 +72,14 @@ def test_a_proxy_without_websockets(browser: Browser) -> None:
         browser.sign_in("viewer", "/")
         browser.sees("A proxy in between has to pass websockets on", "[role=status]")
         assert browser.violations() == []
+
+
+def test_a_proxy_before_a_gateway_that_is_away(browser: Browser, theatre: Theatre) -> None:
+    """What a proxy answers in the place of a gateway is said as what it is."""
+    browser.open()
+    browser.find("form")
+    answer = "new Response('<h1>Bad Gateway</h1>', {status: 502, statusText: 'Bad Gateway'})"
+    browser.driver.execute_script(f"window.fetch = () => Promise.resolve({answer})")
+    browser.say_token(theatre.tokens["viewer"])
+    browser.sees("The gateway does not answer", "[role=alert]")
+    assert "Bad Gateway" not in browser.text
