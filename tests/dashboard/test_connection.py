@@ -6,6 +6,8 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from selenium.webdriver.common.keys import Keys
+
 from tests.dashboard.browser import Browser
 from tests.dashboard.theatre import Theatre
 
@@ -83,3 +85,22 @@ def test_a_proxy_before_a_gateway_that_is_away(browser: Browser, theatre: Theatr
     browser.say_token(theatre.tokens["viewer"])
     browser.sees("The gateway does not answer", "[role=alert]")
     assert "Bad Gateway" not in browser.text
+
+
+def test_a_cookie_that_is_not_kept(browser: Browser, theatre: Theatre) -> None:
+    """Whose browser keeps no cookie is told so, in place of being asked again without a word."""
+    with scripted(browser, "const usual = fetch; window.fetch = (asked) => usual(asked, {credentials: 'omit'})"):
+        browser.open()
+        browser.find("form")
+        browser.say_token(theatre.tokens["viewer"])
+        browser.sees("The browser did not keep the sign-in", "[role=alert]")
+        assert browser.violations() == []
+
+
+def test_a_first_sign_in_with_a_password(browser: Browser) -> None:
+    """Who tries a password where there are no users is told of the token."""
+    browser.open()
+    browser.find("input[name=login]").send_keys("ada")
+    browser.find("input[name=password]").send_keys("not known here", Keys.ENTER)
+    browser.sees("Where there are none yet, sign in with a token", "[role=alert]")
+    assert browser.violations() == []
