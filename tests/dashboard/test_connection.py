@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from selenium.webdriver.common.keys import Keys
 
 from tests.dashboard.browser import Browser
 from tests.dashboard.theatre import Theatre
@@ -52,3 +56,51 @@ def test_a_base_path(browser: Browser, theatre: Theatre) -> None:
         assert browser.complaints() == []
     finally:
         browser.url = theatre.url
+
+
+@contextmanager
+def scripted(browser: Browser, script: str) -> Iterator[None]:
+    """Have a script run in each page that is loaded, before its own."""
+    added = browser.driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": script})
+    try:
+        yield
+    finally:
+        browser.driver.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", added)
+
+
+def test_a_proxy_without_websockets(browser: Browser) -> None:
+    """Where no live connection ever comes about the page says that a proxy has to pass websockets on."""
+    with scripted(browser, "window.isOffline = true"):
+        browser.sign_in("viewer", "/")
+        browser.sees("A proxy in between has to pass websockets on", "[role=status]")
+        assert browser.violations() == []
+
+
+def test_a_proxy_before_a_gateway_that_is_away(browser: Browser, theatre: Theatre) -> None:
+    """What a proxy answers in the place of a gateway is said as what it is."""
+    browser.open()
+    browser.find("form")
+    answer = "new Response('<h1>Bad Gateway</h1>', {status: 502, statusText: 'Bad Gateway'})"
+    browser.driver.execute_script(f"window.fetch = () => Promise.resolve({answer})")
+    browser.say_token(theatre.tokens["viewer"])
+    browser.sees("The gateway does not answer", "[role=alert]")
+    assert "Bad Gateway" not in browser.text
+
+
+def test_a_cookie_that_is_not_kept(browser: Browser, theatre: Theatre) -> None:
+    """Whose browser keeps no cookie is told so, in place of being asked again without a word."""
+    with scripted(browser, "const usual = fetch; window.fetch = (asked) => usual(asked, {credentials: 'omit'})"):
+        browser.open()
+        browser.find("form")
+        browser.say_token(theatre.tokens["viewer"])
+        browser.sees("The browser did not keep the sign-in", "[role=alert]")
+        assert browser.violations() == []
+
+
+def test_a_first_sign_in_with_a_password(browser: Browser) -> None:
+    """Who tries a password where there are no users is told of the token."""
+    browser.open()
+    browser.find("input[name=login]").send_keys("ada")
+    browser.find("input[name=password]").send_keys("not known here", Keys.ENTER)
+    browser.sees("Where there are none yet, sign in with a token", "[role=alert]")
+    assert browser.violations() == []

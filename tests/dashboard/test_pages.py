@@ -33,7 +33,7 @@ def test_signing_in_and_out(browser: Browser) -> None:
     browser.open("/about")
     browser.find("form")
     browser.say_token("vg_of-nobody")
-    browser.sees("is not known")
+    browser.sees("That token is not known")
     browser.sign_in("viewer", "/about")
     browser.sees("the-viewer")
     assert browser.address == "/about"

@@ -181,9 +181,11 @@ async def test_the_demonstration_lives_and_stops() -> None:
     """`voltgate demo` runs gateway, backend and stations, says what listens where, and Ctrl-C ends it with 0."""
     async with command("demo", "-n", "6") as process:
         assert "listens for stations on ws://127.0.0.1:" in await line_of(process)
-        http = ""
+        http, token = "", ""
         while "faults" not in (line := await line_of(process)):
             http = line.split()[-1] if "Health" in line else http
+            token = line.split()[-1] if "sign in with the token" in line else token
+        assert len(Path(token).read_text().strip()) > 16
         assert line.endswith(" 0 faults\n")
         assert not line.startswith("0 stations")
         port = int(http.rsplit(":", 1)[1])

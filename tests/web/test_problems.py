@@ -86,7 +86,9 @@ async def test_a_problem_says_what_and_where() -> None:
 
 async def test_unknown_paths_and_methods_are_problems(web: Web) -> None:
     """A path that is not there, and a method that a path does not take, are problems like any other."""
-    is_problem(await web.get("/nowhere"), 404, "/nowhere", "Not Found")
+    nowhere = await web.get("/nowhere")
+    is_problem(nowhere, 404, "/nowhere", "Not Found")
+    assert "api.base_path" in nowhere.json["detail"]
     is_problem(await web.get("/api/v1/nowhere", "admin"), 404, "/api/v1/nowhere", "Not Found")
     answer = await web.ask("PATCH", "/api/v1/me", "admin")
     is_problem(answer, 405, "/api/v1/me", "Method Not Allowed")

@@ -31,6 +31,12 @@ def built(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def test_what_is_there_is_said_as_it_was_built(built: Path, tmp_path: Path) -> None:
+    """Whoever starts a gateway is told of the dashboard, but where it was left out."""
+    assert ui.offered(built) == "dashboard, API, health and metrics"
+    assert ui.offered(tmp_path / "none") == "API, health and metrics"
+
+
 async def _served(built: Path, path: str, **headers: str) -> tuple[int, dict[str, str], bytes]:
     async with serving() as web:
         routes = [route for route in web.app.router.routes if getattr(route, "path", "") not in ("/", "/assets/{name}")]

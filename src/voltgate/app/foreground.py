@@ -25,6 +25,7 @@ from voltgate.config import Loaded, read
 from voltgate.config.whole import CSMS
 from voltgate.telemetry import logs
 from voltgate.telemetry.lines import ERRORS, OUTPUT
+from voltgate.web.ui import offered
 
 log = structlog.get_logger("voltgate")
 
@@ -117,7 +118,7 @@ _WHOLE = {
 
 def _announce(running: Running) -> None:
     where = ", ".join(url for urls in running.listeners.values() for url in urls)
-    http = f"; API, health and metrics on {running.http}" if running.http else ""
+    http = f"; {offered()} on {running.http}" if running.http else ""
     source = f"by {running.source}" if running.source else "without a configuration file"
     if running.consumes:
         consumed = ", ".join(running.consumes)

@@ -21,6 +21,7 @@ from voltgate.app.worker import NOW, READY, RELOAD, STOP, Worker
 from voltgate.config import Config, ConfigErrors, read
 from voltgate.telemetry import logs
 from voltgate.telemetry.lines import ERRORS, OUTPUT
+from voltgate.web.ui import offered
 
 COMMAND = (sys.executable, "-P", "-m", "voltgate", "run")
 """Runs a gateway. What lies in the folder that this is called in is not imported."""
@@ -172,7 +173,7 @@ class Supervisor:
         if len(before) < len(self._listened) == self._of:
             listen = self._config.listen
             where = ", ".join(each.url for each in (*listen.stations, *listen.soap))
-            http = f"; API, health and metrics on http://{listen.http}" if listen.http_address else ""
+            http = f"; {offered()} on http://{listen.http}" if listen.http_address else ""
             OUTPUT.put(f"voltgate {__version__}: {self._of} workers listen for stations on {where}{http}")
             log.info("all workers listen", workers=self._of, version=__version__)
 

@@ -59,6 +59,8 @@ _WELCOME = """\
 Voltgate listens for stations on ws://127.0.0.1:{stations}
 The stand-in backend listens on  ws://127.0.0.1:{backend}
 Health, metrics and API are on   http://127.0.0.1:{http}
+The dashboard is on              http://127.0.0.1:{http}/
+  sign in with the token in      {token}
 The configuration is             {file}
 
 Try next, in another terminal:
@@ -120,8 +122,9 @@ async def _gateway(
         parts.create_task(ticking(backend.wheel, time.monotonic, empty))
         serving = parts.create_task(serve(loaded, ready.set_result, over, asyncio.Event()))
         await ready
+        token = file.parent / "var" / "admin-token"
         console.print(
-            _WELCOME.format(stations=ports.stations, http=ports.http, backend=ports.backend, file=file),
+            _WELCOME.format(stations=ports.stations, http=ports.http, backend=ports.backend, file=file, token=token),
             highlight=False,
             soft_wrap=True,
         )

@@ -44,6 +44,11 @@ SCHEMA = {
 _TITLES = {413: "Content Too Large", 422: "Unprocessable Content"}
 """RFC 9110's phrases, where older versions of Python have others."""
 
+_ELSEWHERE = (
+    "Nothing is at this address. The dashboard is at /, the API at /api/v1; both are also under api.base_path, which "
+    "has to be set where a proxy puts a prefix before every path and passes it on."
+)
+
 log = structlog.get_logger("voltgate.web")
 
 
@@ -116,6 +121,8 @@ async def _of_framework(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101
     title = title_of(error.status_code)
     detail = "" if error.detail == HTTPStatus(error.status_code).phrase else str(error.detail)
+    if error.status_code == 404 and not request.url.path.startswith("/api/"):
+        detail = _ELSEWHERE
     return answer(Problem(error.status_code, title, detail, headers=error.headers), request.url.path)
 
 

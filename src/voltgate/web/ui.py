@@ -86,6 +86,12 @@ def _taken(accepted: str) -> Iterator[str]:
             yield name
 
 
+def offered(built: Path = BUILT) -> str:
+    """Say what `listen.http` has, in words."""
+    dashboard = "dashboard, " if (built / "index.html").is_file() else ""
+    return f"{dashboard}API, health and metrics"
+
+
 def install(app: FastAPI, built: Path = BUILT) -> None:
     """Serve the dashboard from a folder, without a token: it is the same for everybody, and asks who is there."""
     page = (built / "index.html").read_text() if (built / "index.html").is_file() else _WITHOUT

@@ -37,7 +37,8 @@ _ENGLISH: dict[Kind, str] = {
     "unnamed": "The provider does not say by which name this gateway shall know you. Tell whoever administers it.",
     "taken": "There is another user of your name here. Ask whoever administers this gateway to delete that one.",
     "full": "This gateway has as many users as it can have. Tell whoever administers it.",
-    "away": "The provider cannot be used at the moment. Try again later, or sign in by a password or a token.",
+    "away": "The provider cannot be used at the moment. Try again later, or sign in by a password or a token. "
+    "The log of this gateway says why.",
     "busy": "Too many sign in at once. Try again in a moment.",
 }
 _GERMAN: dict[Kind, str] = {
@@ -54,7 +55,7 @@ _GERMAN: dict[Kind, str] = {
     "löschen.",
     "full": "Dieses Gateway hat so viele Benutzer, wie es haben kann. Sagen Sie es seiner Verwaltung.",
     "away": "Der Anbieter ist im Moment nicht zu gebrauchen. Versuchen Sie es später noch einmal, oder melden Sie sich "
-    "mit einem Passwort oder einem Token an.",
+    "mit einem Passwort oder einem Token an. Das Log dieses Gateways sagt, warum.",
     "busy": "Zu viele melden sich gleichzeitig an. Versuchen Sie es gleich noch einmal.",
 }
 _WORDS = {

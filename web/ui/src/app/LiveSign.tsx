@@ -46,7 +46,7 @@ export function LiveNotice() {
   if (state.status !== "blind") return null;
   return (
     <div className={classes.notice} role="status">
-      <Text size="sm">{text.blind(format.time(state.since))}</Text>
+      <Text size="sm">{live.hasBeenLive ? text.blind(format.time(state.since)) : text.neverLive}</Text>
       {state.retryAt !== null && (
         <Button size="compact-sm" variant="default" onClick={live.retry}>
           {text.retry}

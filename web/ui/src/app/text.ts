@@ -30,6 +30,8 @@ export const useAppText = texts(
     live: "Live",
     connecting: "Connecting…",
     blind: (since: string) => `Not live since ${since}: what you see may be out of date.`,
+    neverLive:
+      "No live connection comes about: what you see is as it was when it was asked for. A proxy in between has to pass websockets on.",
     retry: "Try now",
     regained: "Live again",
     missed: (from: string, to: string) =>
@@ -89,6 +91,8 @@ export const useAppText = texts(
     live: "Live",
     connecting: "Verbinden …",
     blind: (since: string) => `Nicht live seit ${since}: Was Sie sehen, kann veraltet sein.`,
+    neverLive:
+      "Es kommt keine Live-Verbindung zustande: Was Sie sehen, ist vom Zeitpunkt der Abfrage. Ein Proxy dazwischen muss WebSockets durchlassen.",
     retry: "Jetzt versuchen",
     regained: "Wieder live",
     missed: (from: string, to: string) =>

@@ -54,6 +54,9 @@ export function useFailureNotice(title?: string): (error: unknown) => void {
 
 type Text = ReturnType<typeof useAppText>;
 
+/** What a proxy answers for a gateway that does not; the gateway's own answer says more. */
+const PROXY = [502, 503, 504];
+
 /** Return the sentences of an error. */
 function describe(
   error: unknown,
@@ -62,6 +65,7 @@ function describe(
   if (error instanceof Problem) {
     const titles: Record<string, string> = text.status;
     const { detail, title } = error.document;
+    if (detail === undefined && PROXY.includes(error.status)) return describe(new Unreachable(error), text);
     const sentences = [detail ?? title];
     if (error.retryAfter !== null) sentences.push(text.retryAfter(error.retryAfter));
     return { title: titles[String(error.status)] ?? title, sentences, errors: error.errors };

@@ -58,6 +58,8 @@ export class LiveClient {
   private next = 1;
   private isPaused = false;
   private lostAt: number | null = null;
+  /** Whether anything was ever heard: what never is has another reason than a loss. */
+  hasBeenLive = false;
 
   /** `hello` is the first message: what shows that it is of this page. `onWithdrawn`: ask who is signed in. */
   constructor(
@@ -179,6 +181,7 @@ export class LiveClient {
   /** The first message: whoever is refused hears none. */
   private welcomed(): void {
     this.wait = FIRST_WAIT;
+    this.hasBeenLive = true;
     const lostAt = this.lostAt;
     this.lostAt = null;
     this.set({ status: "live" });

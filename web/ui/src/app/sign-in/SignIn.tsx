@@ -26,6 +26,21 @@ import { useText } from "./text";
 
 type Way = "password" | "token";
 
+/** Says why nobody is signed in, and what to do. */
+function Refused({ title, help }: { title: string; help: string }) {
+  return (
+    <Alert
+      color="red"
+      variant="outline"
+      role="alert"
+      title={title}
+      styles={{ label: { color: "var(--vg-bad)" } }}
+    >
+      {help}
+    </Alert>
+  );
+}
+
 /** Asks who is there. The token, or that of the login, is kept in a cookie that no script can read. */
 export function SignIn() {
   const text = useText();
@@ -108,10 +123,11 @@ export function SignIn() {
             )}
             {signIn.error &&
               (signIn.error instanceof Problem && signIn.error.status === 401 ? (
-                <Alert color="red" variant="outline" role="alert" title={text.wrong} />
+                <Refused title={text.wrong[way]} help={text.wrongHelp[way]} />
               ) : (
                 <Failure error={signIn.error} />
               ))}
+            {signIn.isSuccess && <Refused title={text.notKept} help={text.notKeptHelp} />}
             <Button
               type="submit"
               variant={provider ? "default" : "filled"}

@@ -3,7 +3,7 @@ import { texts } from "../../lib/i18n";
 export const useText = texts(
   {
     title: "Audit",
-    about: "What backends and people had stations do, and changes of routes; the newest first.",
+    about: "What backends and people had stations do, changes of routes, and logins; the newest first.",
     at: "When",
     who: "Who",
     station: "Station",
@@ -33,7 +33,8 @@ export const useText = texts(
   },
   {
     title: "Protokoll",
-    about: "Was Backends und Menschen Stationen tun ließen, und Änderungen der Routen; das Neueste zuerst.",
+    about:
+      "Was Backends und Menschen Stationen tun ließen, Änderungen der Routen und Anmeldungen; das Neueste zuerst.",
     at: "Wann",
     who: "Wer",
     station: "Station",

@@ -10,7 +10,7 @@ export const english = {
   ofKnown: (known: string) => `of ${known} known`,
   noStations: "No station has come yet",
   noStationsHelp:
-    "Point a charger at the gateway's address for stations, with its identity as the last part of the path. Whoever nobody knows waits until somebody lets it in.",
+    "Point a charger at the gateway's address for stations, with its identity as the last part of the path. One that nobody knows is let in or turned away, as the configuration has it; the waiting room has those that were turned away.",
   calls: "Calls a second",
   callsHelp: "in both directions, over the last ten seconds",
   errors: "Errors a second",
@@ -53,7 +53,7 @@ export const useText = texts(english, {
   ofKnown: (known: string) => `von ${known} bekannten`,
   noStations: "Noch ist keine Station gekommen",
   noStationsHelp:
-    "Richten Sie einen Lader auf die Adresse des Gateways für Stationen, mit seiner Identität als letztem Teil des Pfades. Wer unbekannt ist, wartet, bis ihn jemand einlässt.",
+    "Richten Sie einen Lader auf die Adresse des Gateways für Stationen, mit seiner Identität als letztem Teil des Pfades. Ein unbekannter wird eingelassen oder abgewiesen, wie es die Konfiguration sagt; der Warteraum zeigt die abgewiesenen.",
   calls: "Aufrufe je Sekunde",
   callsHelp: "in beiden Richtungen, über die letzten zehn Sekunden",
   errors: "Fehler je Sekunde",
