@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -12,12 +14,20 @@ from voltgate.store.alert_tables import alerts, deliveries, mutes
 from voltgate.store.alerts import AlertStore
 from voltgate.store.reach import Reach
 
+_NUMBERS = itertools.count()
+
 
 class _Memory(Reach):
-    """A database in memory. It has one connection: those who read take turns with those who write."""
+    """A database in memory. Those who read take turns with those who write.
+
+    It is there as long as `_kept` is: SQLAlchemy gives up the connection of whoever is cut off in the middle, as a
+    request is whose caller has gone.
+    """
 
     def __init__(self, patience: float) -> None:
-        self._made = open_engine(read_address("sqlite:///:memory:"), patience)
+        name = f"file:/alerts-{next(_NUMBERS)}?vfs=memdb"
+        self._kept = sqlite3.connect(name, uri=True)
+        self._made = open_engine(read_address(f"sqlite:///{name}&uri=true"), patience)
         self._is_there = False
         super().__init__(lambda: self._made, patience)
 
@@ -36,6 +46,7 @@ class _Memory(Reach):
     async def close(self) -> None:
         """Forget everything."""
         await self._made.dispose()
+        self._kept.close()
 
 
 class AlertsHere(AlertStore):
