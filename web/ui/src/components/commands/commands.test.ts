@@ -61,6 +61,7 @@ describe("what is known before", () => {
     expect(known("stop", ["77"], 5)).toEqual({ transaction: "77" });
     expect(known("RemoteStopTransaction", ["77"], 5)).toEqual({ transactionId: 77 });
     expect(known("RemoteStopTransaction", ["x"], 5)).toEqual({});
+    expect(known("RemoteStopTransaction", ["77.5"], 5)).toEqual({});
     expect(known("RequestStopTransaction", ["T1"], 5)).toEqual({ transactionId: "T1" });
     expect(known("stop", ["1", "2"], 5)).toEqual({});
     expect(known("RemoteStopTransaction", ["9007199254740993"], 5)).toEqual({});

@@ -132,7 +132,7 @@ export function known(action: string, running: readonly string[], fresh: number)
     case "RequestStopTransaction":
       return only === undefined ? {} : { transactionId: only };
     case "RemoteStopTransaction":
-      return only === undefined || !isNumber(only) ? {} : { transactionId: Number(only) };
+      return only === undefined || !isNumber(only, true) ? {} : { transactionId: Number(only) };
     case "RequestStartTransaction":
       return { remoteStartId: fresh };
     case "GetLog":

@@ -124,7 +124,7 @@ export function addressed(schema: Schema, parameters: Record<string, string>): M
     if (text === undefined) continue;
     const shape = shapeOf(each, schema);
     if (shape.kind === "text" || (shape.kind === "choice" && shape.values.includes(text))) found[name] = text;
-    if (shape.kind === "number" && isNumber(text)) found[name] = Number(text);
+    if (shape.kind === "number" && isNumber(text, shape.isWhole)) found[name] = Number(text);
     if (shape.kind === "flag" && (text === "true" || text === "false")) found[name] = text === "true";
     if (shape.kind === "time") found[name] = fromLocal(text) ?? undefined;
   }
@@ -132,8 +132,9 @@ export function addressed(schema: Schema, parameters: Record<string, string>): M
 }
 
 /** Return whether a text is a number, and one that JavaScript does not change: beyond 2^53 another one would be meant. */
-export function isNumber(text: string): boolean {
-  return /^-?\d+(\.\d+)?$/.test(text) && Math.abs(Number(text)) <= Number.MAX_SAFE_INTEGER;
+export function isNumber(text: string, isWhole: boolean): boolean {
+  const form = isWhole ? /^-?\d+$/ : /^-?\d+(\.\d+)?$/;
+  return form.test(text) && Math.abs(Number(text)) <= Number.MAX_SAFE_INTEGER;
 }
 
 /** Return a value without what was not filled in: empty texts, and what is undefined. What was written as JSON stays as it is. */

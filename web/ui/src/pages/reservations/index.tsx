@@ -16,7 +16,7 @@ import { Views } from "../../components/table/Views";
 import { TextFilter } from "../../components/TextFilter";
 import { Time } from "../../components/Time";
 import { isUnmanaged, Unmanaged } from "../../components/Unmanaged";
-import { stationAddress, useParameters } from "../../lib/location";
+import { cleared, stationAddress, useParameters } from "../../lib/location";
 import { commandAddress } from "../stations/addresses";
 import { transactionAddress } from "../transactions/asking";
 import { useText } from "./text";
@@ -56,7 +56,7 @@ export default function Reservations() {
   const columns = useMemo(() => columnsOf(text, mayAct), [text, mayAct]);
   if (isUnmanaged(list.error)) return <Unmanaged />;
   const isFiltered = FILTERS.some((name) => parameters[name] !== undefined);
-  const clear = () => change(Object.fromEntries(FILTERS.map((name) => [name, undefined])));
+  const clear = () => change(cleared(FILTERS));
   return (
     <>
       <PageHead title={text.title} about={list.total !== undefined && text.count(list.total)}>
