@@ -16,7 +16,7 @@ from websockets.protocol import State
 from websockets.uri import parse_uri
 
 from tests.harness.link import Link
-from tests.harness.messages import Message, boot_payload
+from tests.harness.messages import Answering, Message, boot_payload
 from tests.harness.transcript import Transcript
 from tests.harness.waiting import DEADLINE, within
 
@@ -43,8 +43,12 @@ class ScriptedStation(Link):
         headers: Mapping[str, str] | None = None,
         compression: bool = False,
         tls: ssl.SSLContext | None = None,
+        answers: Mapping[str, Answering] | None = None,
     ) -> ScriptedStation:
-        """Connect and perform the opening handshake; raise `Refused` if it is rejected."""
+        """Connect and perform the opening handshake; raise `Refused` if it is rejected.
+
+        `answers` is for calls that can come together with the answer to the handshake.
+        """
         uri = parse_uri(url)
         websocket = ClientProtocol(
             uri,
@@ -57,6 +61,8 @@ class ScriptedStation(Link):
         request = websocket.connect()
         for key, value in (headers or {}).items():
             request.headers[key] = value
+        for action, payload in (answers or {}).items():
+            station.answers(action, payload)
         station.request = request
         websocket.send_request(request)
         station._flush()

@@ -37,10 +37,10 @@ async def test_behind_a_broker(cluster: Stage, server: PostgreSQL) -> None:
         asking = asyncio.create_task(asks())
         stations: list[ScriptedStation] = []
         for number in range(12):
-            station = await cluster.station("CP1", url=(one, two)[number % 2].url("CP1"), name=f"{number}")
-            reached = heard[station.name] = set()
-            station.answers("Reset", lambda call, reached=reached: reached.add(call.id) or {"status": "Accepted"})
-            stations.append(station)
+            reached = heard[f"{number}"] = set()
+            answers = {"Reset": lambda call, reached=reached: reached.add(call.id) or {"status": "Accepted"}}
+            url = (one, two)[number % 2].url("CP1")
+            stations.append(await cluster.station("CP1", url=url, name=f"{number}", answers=answers))
             await asyncio.sleep(0.1)
         await until(lambda: heard["11"], "a call at the last socket")
         asking.cancel()
