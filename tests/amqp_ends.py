@@ -182,5 +182,5 @@ def behind(rabbit: RabbitMQ, prefix: str, **changes: Any) -> Json:
         "backends": {"bus": {"url": rabbit.url, "prefix": prefix} | changes},
         "routes": {"main": {"rules": [{"answer": "bus"}]}},
         "stations": [{"match": "*", "route": "main"}],
-        "shutdown": {"grace": 2, "spread": 0},
+        "shutdown": {"ahead": 0, "grace": 2, "spread": 0},
     }

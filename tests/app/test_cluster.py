@@ -62,7 +62,7 @@ class World:
             "listen": {"stations": [f"ws://127.0.0.1:{free_port()}"], "http": f"127.0.0.1:{self.http[name]}"},
             "store": {"url": self.url},
             "cluster": {"node": name},
-            "shutdown": {"grace": 0, "spread": 0},
+            "shutdown": {"ahead": 0, "grace": 0, "spread": 0},
         }
         return await (stack or self.stack).enter_async_context(running(folder, document | more))
 

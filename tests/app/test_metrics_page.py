@@ -31,7 +31,7 @@ async def test_the_page_names_the_metrics_that_there_are(tmp_path: Path) -> None
         document = {
             "listen": listen,
             "store": {"url": server.url},
-            "shutdown": {"grace": 0, "spread": 0},
+            "shutdown": {"ahead": 0, "grace": 0, "spread": 0},
             "traces": {"endpoint": f"http://127.0.0.1:{free_port()}/v1/traces"},
         }
         async with running(tmp_path, document):

@@ -55,7 +55,7 @@ def behind(broker: RabbitMQ, prefix: str, **changes: Any) -> Json:
         "backends": {"bus": bus | changes},
         "routes": {"main": {"admit": "gateway", "rules": [{"answer": "bus"}]}},
         "stations": [{"match": "*", "route": "main"}],
-        "shutdown": {"grace": 2, "spread": 0},
+        "shutdown": {"ahead": 0, "grace": 2, "spread": 0},
     }
 
 

@@ -112,7 +112,7 @@ def served(rabbit: RabbitMQ, **changes: Any) -> Json:
         "backends": {"api": api | changes},
         "routes": {"main": {"rules": [{"answer": "api"}]}},
         "stations": [{"match": "*", "route": "main"}],
-        "shutdown": {"grace": 2, "spread": 0},
+        "shutdown": {"ahead": 0, "grace": 2, "spread": 0},
     }
 
 

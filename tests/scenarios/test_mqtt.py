@@ -47,7 +47,7 @@ def behind(broker: Mosquitto, prefix: str, *, store: Json | None = None, **chang
         "backends": {"bus": {"url": f"{broker.url}/{prefix}"} | changes},
         "routes": {"main": {"rules": [{"answer": "bus"}]}},
         "stations": [{"match": "*", "route": "main"}],
-        "shutdown": {"grace": 2, "spread": 0},
+        "shutdown": {"ahead": 0, "grace": 2, "spread": 0},
         **({"store": store} if store else {}),
     }
 
@@ -277,7 +277,7 @@ async def test_what_a_consumer_may_not_ask(stage: Stage, broker: Mosquitto, pref
 
 async def test_another_prefix_and_the_end(stage: Stage, broker: Mosquitto, prefix: str) -> None:
     """A reload takes stations to other topics without their noticing; the end answers what was asked of them."""
-    document = behind(broker, prefix) | {"shutdown": {"grace": 0.1, "spread": 0}}
+    document = behind(broker, prefix) | {"shutdown": {"ahead": 0, "grace": 0.1, "spread": 0}}
     gateway = await stage.gateway(document)
     station = await stage.station("CP-1")
     for url in (prefix, f"{prefix}/other"):
