@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections import Counter
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -101,17 +102,32 @@ def csms(
 
 
 @app.command()
-def check(config: ConfigFile = None) -> None:
+def check(
+    config: ConfigFile = None,
+    security: Annotated[
+        bool,
+        typer.Option(
+            "--security", help="Say line by line how open it is, and what to write instead; 1 if anything is open."
+        ),
+    ] = False,
+) -> None:
     """Read the configuration and report every mistake in it."""
-    from voltgate.config import read  # noqa: PLC0415
+    from voltgate.config import judged  # noqa: PLC0415
+    from voltgate.config.openness import LEVELS  # noqa: PLC0415
 
-    loaded = read(config, os.environ)
+    loaded, found = judged(config, os.environ)
     for warning in loaded.warnings:
         typer.echo(f"{warning} (warning)", err=True)
     listeners = loaded.config.listen
     listen = ", ".join(listener.url for listener in (*listeners.stations, *listeners.soap))
     counts = f"{counted(len(loaded.config.routes), 'route')}, {counted(len(loaded.config.backends), 'backend')}"
     typer.echo(f"{loaded.source or 'no file, defaults'}: good. Listens on {listen}; {counts}.")
+    if security:
+        for level, problem in found:
+            typer.echo(f"{level}  {problem}")
+        numbers = Counter(level for level, _ in found)
+        typer.echo(", ".join(f"{numbers[level]} {level}" for level in LEVELS) + ".")
+        raise typer.Exit(1 if numbers["open"] else 0)
 
 
 @app.command()
