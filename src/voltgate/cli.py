@@ -20,6 +20,8 @@ from voltgate.telemetry.lines import ERRORS, occupy
 if TYPE_CHECKING:
     from sqlalchemy import URL
 
+    from voltgate.config import ConfigErrors
+
 app = typer.Typer(
     name="voltgate",
     help="The OCPP gateway: every charger connects to one address; Voltgate decides who answers it.",
@@ -286,6 +288,8 @@ _CLIENTS = frozenset("stations sessions backends nodes drain undrain claims clai
 
 def _add_commands() -> None:
     """Add the commands of the simulator and the clients if one of them is called or all are listed."""
+    if sys.argv[1:] == ["--version"]:
+        return
     arguments = [argument for argument in sys.argv[1:] if not argument.startswith("-")]
     if not arguments or arguments[0] in _CLIENTS:
         from voltgate.client.cli import app as clients  # noqa: PLC0415
@@ -329,15 +333,19 @@ def _add_commands() -> None:
         app.add_typer(simulator)
 
 
+def _mistakes() -> tuple[type[ConfigErrors], ...]:
+    """Return what is raised for mistakes in a configuration; nothing if none was looked at, which takes its time."""
+    module = sys.modules.get("voltgate.config")
+    return () if module is None else (module.ConfigErrors,)
+
+
 def main() -> None:
     """Run the command line; the entry point of the program."""
-    from voltgate.config import ConfigErrors  # noqa: PLC0415
-
     occupy()
     _add_commands()
     try:
         app()
-    except ConfigErrors as errors:
+    except _mistakes() as errors:
         for problem in errors.problems:
             ERRORS.put(str(problem))
         sys.exit(1)
