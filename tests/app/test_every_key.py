@@ -59,6 +59,7 @@ from voltgate.web.access import AccessToken
 from voltgate.web.base_path import BasePath
 from voltgate.web.claimant import DeclaredAddress, NotAllowed
 from voltgate.web.problems import Problem
+from voltgate.web.proxy_headers import Proxies, ProxyHeaders
 from voltgate.web.user_access import UserSettings
 
 Document: TypeAlias = dict[str, Any]
@@ -319,6 +320,14 @@ def base_path(r: Running) -> object:
     return next(each.kwargs["base"]() for each in app.user_middleware if each.cls is BasePath)
 
 
+def believes_a_proxy(r: Running) -> object:
+    """Whether the API believes what a proxy at 10.0.0.1 says of addresses."""
+    assert r.process._web is not None
+    app: Any = r.process._web.server._config.app
+    proxies: Proxies = next(each.kwargs["proxies"] for each in app.user_middleware if each.cls is ProxyHeaders)
+    return proxies.is_one("10.0.0.1")
+
+
 def edits_routes(r: Running) -> bool:
     """Whether routes may be changed through the API."""
     assert r.process._web is not None
@@ -504,6 +513,7 @@ ROWS: Mapping[type[BaseModel], Mapping[str, Row]] = {
         ),
         "stations": Row(["X*"], lambda r: claims(r, "CP1"), False),
         "hosts": Row(["*.example.com"], lambda r: declares(r, "wss://a.example.com/"), True),
+        "most": Row(7, lambda r: r.parts.surroundings.register.shares["main"]),
     },
     Route: {"admit": Row("gateway", lambda r: r.parts.gateway.snapshot.routes["main"].admit)},
     Rule: {
@@ -572,6 +582,7 @@ ROWS: Mapping[type[BaseModel], Mapping[str, Row]] = {
     },
     Api: {
         "base_path": Row("/voltgate", base_path),
+        "trusted_proxies": Row(["10.0.0.0/8"], believes_a_proxy, True),
         "edit_routes": Row(True, edits_routes),
         "failed_tokens": Row(3, failures),
         "login": Row(60, lambda r: users(r).login),

@@ -17,11 +17,13 @@ from voltgate.app.gauges import sources_of
 from voltgate.app.readiness import Readiness
 from voltgate.app.route_editing import RouteEditing
 from voltgate.app.worker import Worker
+from voltgate.carriers.websocket.origin import behind, is_trusted
 from voltgate.relay.records import AuditRecord
 from voltgate.telemetry.metrics import VoltgateCollector
 from voltgate.web.api import claims, csms
 from voltgate.web.api.resources import routers
 from voltgate.web.base_path import BasePath
+from voltgate.web.proxy_headers import Proxies, ProxyHeaders
 from voltgate.web.server import WebServer, application, listening, listening_at
 from voltgate.web.siblings import Labelled, Siblings
 
@@ -73,7 +75,18 @@ def open_web(
     if parts.operating is not None:
         parts.operating.add_uploads(app)
     app.add_middleware(BasePath, base=lambda: active.config.api.base_path)
+    proxies = _proxies(active)
+    app.add_middleware(ProxyHeaders, proxies=proxies)
+    app.state.is_proxy = proxies.is_one
     return Web(WebServer(app, listening(*address, shared=worker is not None)), access, within)
+
+
+def _proxies(active: ActiveConfiguration) -> Proxies:
+    """Return the proxies of the configuration in force."""
+    return Proxies(
+        lambda address: is_trusted(address, active.config.api.trusted_proxies),
+        lambda hop, said: behind(hop, said, active.config.api.trusted_proxies),
+    )
 
 
 def _unnoted(record: AuditRecord) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from secrets import token_bytes
 from typing import TypeAlias
@@ -105,6 +105,8 @@ class Register:
         self.key_of_callbacks = b"" if store is not None else token_bytes(32)
         """The key of the codes in callback addresses: the same for the life of the database."""
         self.most = 1_000_000
+        self.shares: Mapping[str, int] = {}
+        """How many claims each backend may have."""
         self._store: Store = store or Nowhere()
         self._disk = disk or Behind(self._store)
         self._wall = wall or Calendar(time.time, time.monotonic)
@@ -121,12 +123,13 @@ class Register:
         expire: float,
         most: int,
         lasting: Iterable[str] = (),
+        shares: Mapping[str, int] | None = None,
     ) -> None:
         """Apply a configuration: how identities are compared, which backends exist, how conflicts are resolved.
 
-        Claims of the `lasting` backends never expire.
+        Claims of the `lasting` backends never expire; `shares` are how many claims each backend may have.
         """
-        self._key, self.most = key, most
+        self._key, self.most, self.shares = key, most, shares or {}
         there, kept = frozenset(known), frozenset(lasting)
         self.claims = replace(self.claims, conflict=conflict, expire=expire, known=there, lasting=kept)
 
@@ -269,6 +272,8 @@ class Register:
     ) -> Change:
         name = new.backend
         grows = len(new) > len(old)  # a bound that was lowered takes nothing away
+        if grows and len(new) > self.shares.get(name, self.most):
+            raise TooMany(f"{self.shares[name]} are as many as it may have (backends.{name}.claims.most)")
         if grows and len(self.claims) - len(old) + len(new) > self.most:
             raise TooMany(f"{self.most} claims are as many as there may be (claims.most)")
         changed = [n for n, (was, part) in enumerate(zip(old.parts, new.parts, strict=True)) if was is not part]

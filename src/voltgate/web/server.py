@@ -122,6 +122,7 @@ class WebServer:
             ws=Websocket,
             ws_max_size=LARGEST_MESSAGE,
             ws_per_message_deflate=False,
+            proxy_headers=False,
             log_config=None,
             access_log=False,
             lifespan="off",
