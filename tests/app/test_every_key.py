@@ -767,6 +767,8 @@ ROWS: Mapping[type[BaseModel], Mapping[str, Row]] = {
         "stations_at": Row(["10.0.0.0/8"], lambda r: r.parts.soap.settings.networks, (_NETWORK,)),
         "believe_from": Row("always", lambda r: r.parts.soap.settings.believes_all, True),
         "silence": Row(9, lambda r: r.parts.soap.settings.silence),
+        "from_expires": Row(9, lambda r: r.parts.soap.settings.expires),
+        "old_callbacks": Row(9, lambda r: r.parts.carriers.soap.callbacks.former.args[0]),  # type: ignore[attr-defined]
         "idle": Row(9, lambda r: soap(r).limits().idle),
         "connect": Row(3, lambda r: r.parts.soap.settings.wire.connect),
     },
@@ -824,7 +826,7 @@ ROWS: Mapping[type[BaseModel], Mapping[str, Row]] = {
         "tls_seconds": Row(3, lambda r: listener(r).settings.limits.tls_time),
         "admit_seconds": Row(3, lambda r: listener(r).settings.limits.admission_time),
         "identity_length": Row(5, known("CP3456"), False),
-        "handshakes_per_second": Row(3, lambda r: listener(r)._bucket._rate),
+        "handshakes_per_second": Row(3, lambda r: listener(r).shares.rate),
         "failed_logins": Row(3, lambda r: r.parts.surroundings.authentication._throttle.per_minute),
         "connections": Row(3, lambda r: (listener(r).settings.limits.connections, r.parts.soap.settings.most), (3, 3)),
         "connections_per_address": Row(

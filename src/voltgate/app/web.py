@@ -68,6 +68,7 @@ def open_web(
     app.state.routes_file = RouteEditing(active, change, note, shared=parts.cluster is not None)
     app.state.claiming = parts.claiming
     app.state.alerting = parts.alerting
+    app.state.renew_callbacks = _renewing(active, parts)
     app.state.single_sign_on = access.single_sign_on
     app.state.csms = parts_of(lambda: active.config, parts.database, parts.claiming)
     app.state.claimants = claimants_of(lambda: active.config)
@@ -79,6 +80,17 @@ def open_web(
     app.add_middleware(ProxyHeaders, proxies=proxies)
     app.state.is_proxy = proxies.is_one
     return Web(WebServer(app, listening(*address, shared=worker is not None)), access, within)
+
+
+def _renewing(active: ActiveConfiguration, parts: Composition) -> Callable[[], Awaitable[float]]:
+    """Return what renews the key of callback addresses, and tells for how many seconds old ones are valid."""
+
+    async def renew() -> float:
+        await parts.surroundings.register.renew_key()
+        parts.follow_soap(active.config)
+        return active.config.soap.old_callbacks
+
+    return renew
 
 
 def _proxies(active: ActiveConfiguration) -> Proxies:
