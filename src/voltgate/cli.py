@@ -311,6 +311,10 @@ def _add_commands() -> None:
         from voltgate.client.history import app as history  # noqa: PLC0415
 
         app.add_typer(history)
+    if not arguments or arguments[0] == "callbacks":
+        from voltgate.client.callbacks import app as callbacks  # noqa: PLC0415
+
+        app.add_typer(callbacks)
     if not arguments or arguments[0] == "alerts":
         from voltgate.client.alerting import app as alerting  # noqa: PLC0415
 
@@ -342,6 +346,7 @@ def _mistakes() -> tuple[type[ConfigErrors], ...]:
 def main() -> None:
     """Run the command line; the entry point of the program."""
     occupy()
+    os.umask(0o077)  # whatever it was: what Voltgate writes is its owner's
     _add_commands()
     try:
         app()

@@ -44,7 +44,8 @@ class Surroundings:
         claims = config.claims
         fold = (lambda text: text) if config.directory.case_sensitive else str.casefold
         lasting = [name for name, section in config.backends.items() if section.local_url]
-        self.register.follow(fold, config.backends, claims.conflict, claims.expire, claims.most, lasting)
+        shares = {name: section.claims.most for name, section in config.backends.items()}
+        self.register.follow(fold, config.backends, claims.conflict, claims.expire, claims.most, lasting, shares)
         self.authentication.follow(config)
         self.room.trim(config.unknown.remembered if config.unknown.policy == "quarantine" else 0)
 

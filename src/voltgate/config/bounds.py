@@ -48,7 +48,9 @@ class Limits(Section):
         default=1000,
         ge=0,
         le=1_000_000,
-        description="Handshakes begun a second; more get 429 with Retry-After. 0: no limit.",
+        description="Handshakes begun a second at one listener, counted before TLS; more get 429 with Retry-After, or "
+        "are closed where TLS would come first. One address (IPv6: one /64) gets a tenth of them, or half once a "
+        "station has been let in from it; a part is kept for such addresses. 0: no limit.",
     )
     failed_logins: int = Field(
         default=10,
