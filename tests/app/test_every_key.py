@@ -549,7 +549,7 @@ ROWS: Mapping[type[BaseModel], Mapping[str, Row]] = {
         "unknown_message_type": Row("answer", lambda r: dialect(r).unknown_message_type),
         "bad_frame": Row("answer", lambda r: dialect(r).bad_frame),
         "basic_passwords": Row(["text"], lambda r: list(station(r).credentials.spellings), beside=PASSWORD),
-        "compression": Row(False, lambda r: r.parts.gateway.snapshot.habits(station(r)).compress),
+        "compression": Row(True, lambda r: r.parts.gateway.snapshot.habits(station(r)).compress),
         "validation": Row("strict", lambda r: len(session(r).from_station), 1),
     },
     TokenGroup: {
@@ -773,7 +773,7 @@ ROWS: Mapping[type[BaseModel], Mapping[str, Row]] = {
         "no_common_subprotocol": Row("close", lambda r: r.parts.gateway.snapshot.no_common_subprotocol),
         "missing_subprotocol": Row("refuse", lambda r: station(r).missing_subprotocol),
         "subprotocol_aliases": Row({"x": "ocpp1.6"}, lambda r: dict(r.parts.gateway.snapshot.subprotocol_aliases)),
-        "compression": Row(False, lambda r: listener(r).settings.link.compress),
+        "compression": Row(True, lambda r: listener(r).settings.link.compress),
         "unknown_message_type": Row("answer", lambda r: dialect(r).unknown_message_type),
         "bad_frame": Row("answer", lambda r: dialect(r).bad_frame),
         "error_codes": Row("translate", lambda r: dialect(r).error_codes),

@@ -70,7 +70,11 @@ class Limits(Section):
         description="Open connections from one address; more get 429. 0: no limit, as sites share addresses.",
     )
     messages_per_second: float = Field(
-        default=100, ge=0, le=1_000_000, description="Messages a second from one station, kept up. 0: no limit."
+        default=100,
+        ge=0,
+        le=1_000_000,
+        description="Messages a second from one station, kept up. Of a long one each 4 KiB count, after decompression; "
+        "pings, pongs and parts of messages count as well. 0: no limit.",
     )
     messages_burst: int = Field(
         default=1000, ge=1, le=10_000_000, description="Messages that one station may send at once above that rate."
@@ -115,8 +119,9 @@ class Protocol(Section):
         description="Misspelt sub-protocols and the version they mean. The station is answered in its own spelling.",
     )
     compression: bool = Field(
-        default=True,
-        description="Agree to permessage-deflate (RFC 7692) when a station asks for it, without context takeover.",
+        default=False,
+        description="Agree to permessage-deflate (RFC 7692) when a station asks for it, without context takeover. It "
+        "lets a station send for 1 KB what costs as much as 1 MB.",
     )
     unknown_message_type: Literal["ignore", "answer"] = Field(
         default="ignore",
