@@ -400,6 +400,7 @@ def listening(of: Callable[[Running], CarrierListener], scheme: str) -> dict[str
 
 
 AUTHORIZE = {"routes.main.rules.0.authorize": ["other", "main"]}
+MEANT = {"stations.0.auth": "none"}
 PASSWORD = {"stations.0.password": "a-station-s-own"}
 ONE = {"stations.0.match": None, "stations.0.identity": "CP1"}
 LOOKUP = {"stations.0.auth_lookup": "http://x.example/{station}"}
@@ -449,12 +450,12 @@ ROWS: Mapping[type[BaseModel], Mapping[str, Row]] = {
         "wait": Row(3, lambda r: backend(r).wait),
         "then": Row("refuse", lambda r: backend(r).then),
         "forward": Row("always", lambda r: {how(r, place).introduction.forward for place in (0, 1)}, {"always"}),
-        "username": Row("us", lambda r: how(r).introduction.credentials, ("us", "")),
+        "username": Row("us", lambda r: how(r).introduction.credentials, ("us", ""), beside=MEANT),
         "password": Row(
             "secret",
             lambda r: how(r, 1).introduction.credentials,
             ("us", "secret"),
-            beside={"backends.main.username": "us"},
+            beside={"backends.main.username": "us"} | MEANT,
         ),
         "headers": Row({"X-Key": "1"}, lambda r: dict(how(r).introduction.headers)),
         "ca": Row("a.pem", lambda r: how(r).trust[0] and Path(how(r).trust[0][0]).name),
@@ -765,6 +766,13 @@ ROWS: Mapping[type[BaseModel], Mapping[str, Row]] = {
             "spare",
             lambda r: station(r, "X1").route,
             beside={"unknown.policy": "route", "unknown.route": "main"},
+        ),
+        "auth": Row(
+            "none",  # without it these are refused
+            lambda r: how(r).introduction.credentials,
+            ("us", ""),
+            beside=MEANT,
+            together={"unknown.policy": "route", "unknown.route": "main", "backends.main.username": "us"},
         ),
         "remembered": Row(5, lambda r: r.parts.gateway.waiting_room.most, beside={"unknown.policy": "quarantine"}),
     },

@@ -201,6 +201,11 @@ class Unknown(Section):
         '`"quarantine"`: 404 as well, and kept on the list of stations that wait for somebody to admit them.',
     )
     route: Text | None = Field(default=None, description='The route for `policy = "route"`.')
+    auth: Literal["none"] | None = Field(
+        default=None,
+        description='`"none"`: with `policy = "route"` it is meant that whoever comes is let in as whoever it says to '
+        "be, where nobody asks for a proof.",
+    )
     remembered: int = Field(
         default=1000,
         ge=1,
