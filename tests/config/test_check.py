@@ -17,7 +17,6 @@ from voltgate.config.lines import locate
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 SECRETS = {
-    "CSMS_PASSWORD": "secret",
     "SMTP_PASSWORD": "secret",
     "HOOK_SECRET": "secret",
     "PUSHOVER_USER": "u" * 30,
