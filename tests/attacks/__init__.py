@@ -1,0 +1,1 @@
+"""Hostile input: what an attacker sends, and what the gateway makes of it."""
