@@ -6,13 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from voltgate.ocpp.ids import is_ambiguous
 from voltgate.ocpp.messages import SEND, Call, Handler, Reason, Reply, Respond, Unanswered
 from voltgate.ocpp.refusals import refusal
 from voltgate.relay.context import Context
 from voltgate.relay.events import CommandRefused
 from voltgate.relay.numbers import asker_of
-from voltgate.relay.permit import Absorb, Part, Permit, Refuse, overlay
+from voltgate.relay.permit import Absorb, Part, Permit, Refuse, is_doubtful, overlay, veil
 from voltgate.relay.policies.touching import objection_to
 from voltgate.relay.policy import Wrap
 
@@ -82,7 +81,8 @@ def _refuse(context: Context, asking: _Asking, respond: Respond, reply: Reply) -
 def _pass(context: Context, permit: Permit, handler: Handler, asking: _Asking, respond: Respond) -> None:
     """Hand on a call that the permit allows, unless it touches what is another backend's: now, or when it is sent."""
     call = asking.call
-    why = "two readers may understand it differently" if not context.single and is_ambiguous(call) else None
+    is_unread = permit.lets_all_pass and not context.single
+    why = "two readers may understand it differently" if is_unread and is_doubtful(call) else None
     why = why or objection_to(context, permit, asking.backend, call)
     if why is not None:
         asking.why = why
@@ -92,7 +92,7 @@ def _pass(context: Context, permit: Permit, handler: Handler, asking: _Asking, r
         handler(call, respond)
         return
     call.objection = partial(_object_now, context, permit, asking)
-    handler(call, partial(_replied, context, asking, respond))
+    handler(call, partial(_replied, context, permit, asking, respond))
 
 
 def _object_now(context: Context, permit: Permit, asking: _Asking) -> Reply | None:
@@ -104,17 +104,20 @@ def _object_now(context: Context, permit: Permit, asking: _Asking) -> Reply | No
     return refusal(context.version, asking.call)
 
 
-def _replied(context: Context, asking: _Asking, respond: Respond, reply: Reply) -> None:
-    """Write down what the station answered, and pass the answer on with what the backend believes to have set."""
+def _replied(context: Context, permit: Permit, asking: _Asking, respond: Respond, reply: Reply) -> None:
+    """Write down what the station answered, and pass on what the backend may see, with what it believes to have set."""
     if isinstance(reply, Unanswered) and reply.reason is Reason.REFUSED:
         asking.why, asking.outcome = reply.description, "refused"  # the station is not registered
     if asking.outcome == "refused":
         _refuse(context, asking, respond, reply)
         return
+    origin = reply.origin
+    if not permit.credentials:
+        reply = veil(asking.call, reply)
     private = context.ledger.fact(f"private:{asking.backend}")
     if private:
         reply = overlay(asking.call, reply, private)
-    outcome = asking.outcome if reply.origin is not None else "absorbed"
+    outcome = asking.outcome if origin is not None else "absorbed"
     outcome = "undelivered" if isinstance(reply, Unanswered) else outcome
     context.ledger.audit(asking.backend, asking.call, outcome, reply, asking.why)
     respond(reply)
