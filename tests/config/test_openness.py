@@ -85,8 +85,8 @@ IN_THE_CLEAR = 'stations = ["ws://0.0.0.0:9000"]\nsoap = ["http://0.0.0.0:9001"]
             ],
         ),
         (
-            (r"compression = false\n", ""),
-            ["weak 7: protocol.compression: true: 1 kB that a station sends becomes 1 MB here. Write false"],
+            (r"compression = false", "compression = true"),
+            ["weak 8: protocol.compression: true: 1 kB that a station sends becomes 1 MB here. Write false"],
         ),
         (
             (r"password_hook.*\n", ""),
@@ -157,25 +157,29 @@ rules = [{ answer = "main" }]
 [unknown]
 policy = "route"
 route = "free"
+auth = "none"
 [[stations]]
 identity = "CP-1"
 route = "deaf"
+auth = "none"
 [[stations]]
 identity = "CP-2"
 route = "deaf"
+auth = "none"
 [[stations]]
 identity = "CP-3"
 route = "free"
+auth = "none"
 """
     )
     found = told(tmp_path, text, {"OURS": "secret"})
     assert found["open"] == [
         "24: unknown.policy: stations that no entry matches: whoever knows an identity is that station. Write password "
         "(`voltgate hash`), password_hook or auth_lookup",
-        '26: stations[1]: "CP-1" and 1 more: prove nothing here, and ours cannot look at what they show (it gets our '
+        '27: stations[1]: "CP-1" and 1 more: prove nothing here, and ours cannot look at what they show (it gets our '
         "own password, or none): whoever knows an identity is that station. Write password (`voltgate hash`), "
         "password_hook or auth_lookup",
-        '32: stations[3]: "CP-3": whoever knows an identity is that station. Write password (`voltgate hash`), '
+        '35: stations[3]: "CP-3": whoever knows an identity is that station. Write password (`voltgate hash`), '
         "password_hook or auth_lookup",
     ]
 
