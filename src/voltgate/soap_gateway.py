@@ -76,6 +76,8 @@ class SoapGateway:
 
     def take(self, post: Post, answered: Answered) -> None:
         """Take a request of a station, or of a backend for one."""
+        if post.vouch is not None:
+            answered = partial(_vouched, post.vouch, answered)
         for made, station in () if self.callbacks.is_callback(post.target) else post.memory:
             match = made.match(post.body, self.settings.wire.largest)
             if match is not None and station.passes(made, post.authorization, self._age()):
@@ -387,6 +389,13 @@ class SoapGateway:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._client.close()
+
+
+def _vouched(vouch: Callable[[], None], answered: Answered, answer: Answer) -> None:
+    """Answer a request; whoever is answered 200 is known."""
+    if answer.status == 200:
+        vouch()
+    answered(answer)
 
 
 def _nowhere(identity: str) -> Handshake:

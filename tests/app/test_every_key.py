@@ -768,6 +768,8 @@ ROWS: Mapping[type[BaseModel], Mapping[str, Row]] = {
         "stations_at": Row(["10.0.0.0/8"], lambda r: r.parts.soap.settings.networks, (_NETWORK,)),
         "believe_from": Row("always", lambda r: r.parts.soap.settings.believes_all, True),
         "silence": Row(9, lambda r: r.parts.soap.settings.silence),
+        "bytes_per_second": Row(9, lambda r: soap(r)._allowance.rates.known),
+        "stranger_bytes_per_second": Row(9, lambda r: soap(r)._allowance.rates.strangers),
         "from_expires": Row(9, lambda r: r.parts.soap.settings.expires),
         "old_callbacks": Row(9, lambda r: r.parts.carriers.soap.callbacks.former.args[0]),  # type: ignore[attr-defined]
         "idle": Row(9, lambda r: soap(r).limits().idle),

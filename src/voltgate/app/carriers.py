@@ -29,6 +29,7 @@ from voltgate.carriers.local import LocalCarrier
 from voltgate.carriers.mqtt.carrier import MqttCarrier, MqttDialling
 from voltgate.carriers.mqtt.connection import Broker
 from voltgate.carriers.mqtt.homeassistant import HomeSettings
+from voltgate.carriers.soap.allowance import Rates
 from voltgate.carriers.soap.callbacks import Callbacks
 from voltgate.carriers.soap.carrier import SPOKEN_TO_AS, SoapCarrier, SoapDialling
 from voltgate.carriers.soap.client import Client
@@ -136,8 +137,9 @@ def _soap_listener(
 
 
 def _with_soap(common: ListenerSettings, config: Config) -> ListenerSettings:
-    limits = config.limits
-    return replace(common, how=Limits(limits.message_size, config.soap.idle, limits.head_seconds))
+    limits, section = config.limits, config.soap
+    rates = Rates(section.bytes_per_second, section.stranger_bytes_per_second, limits.message_size)
+    return replace(common, how=Limits(limits.message_size, section.idle, limits.head_seconds, rates))
 
 
 # Backends.

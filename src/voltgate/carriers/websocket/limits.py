@@ -40,11 +40,14 @@ class Bucket:
         """Take tokens, unless only `reserved` ones would be left: 0.0, else the seconds until there are enough."""
         if self._rate <= 0:
             return 0.0
-        missing = tokens + reserved - self.level(now)
-        if missing <= 0:
+        wait = self.wait(tokens + reserved, now)
+        if not wait:
             self._level -= tokens
-            return 0.0
-        return missing / self._rate
+        return wait
+
+    def wait(self, tokens: float, now: float) -> float:
+        """Return the seconds until there are so many tokens."""
+        return max(0.0, tokens - self.level(now)) / self._rate
 
     def level(self, now: float) -> float:
         """Return how many tokens there are."""
