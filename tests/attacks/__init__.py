@@ -1,1 +1,1 @@
-"""Hostile input: what an attacker sends, and what the gateway makes of it."""
+"""Hostile input: what strangers, stations, backends and callers of the API send to a gateway that runs."""

@@ -102,12 +102,13 @@ class Carriers:
             if each.listener is not None
         )
 
-    def follow(self, config: Config, callback_key: bytes) -> None:
-        """Go by a configuration."""
+    def follow(self, config: Config, callback_key: bytes, former_key: Callable[[float], bytes]) -> None:
+        """Go by a configuration. `former_key` returns the callback key before, for so many seconds."""
         self.soap.patience = config.calls.backend
         self.soap.largest = self.soap.client.largest = config.limits.message_size
         self.soap.callbacks.base = callback_base(config)
         self.soap.callbacks.key = callback_key
+        self.soap.callbacks.former = partial(former_key, config.soap.old_callbacks)
 
     async def close(self) -> None:
         """Leave what many stations shared."""

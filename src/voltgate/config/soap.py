@@ -27,6 +27,20 @@ class Soap(Section):
         description='Whose `From` takes the place of a known address. `"authenticated"`: only that of stations whose '
         'password is checked here; `"always"`: everybody\'s, for networks that nobody else is in.',
     )
+    from_expires: Seconds = Field(
+        default=86_400,
+        ge=1,
+        le=31_536_000,
+        description="An address that a station has given is forgotten so long after it gave it last, unless its "
+        "password is checked here. `voltgate callbacks forget` does so at once.",
+    )
+    old_callbacks: Seconds = Field(
+        default=86_400,
+        ge=0,
+        le=31_536_000,
+        description="How long callback addresses stay valid that were told before their key was renewed "
+        "(`voltgate callbacks renew`).",
+    )
     silence: Seconds = Field(
         default=3600, ge=1, le=604_800, description="A station that said nothing for so long has gone."
     )

@@ -36,7 +36,7 @@ class Session:
     """
 
     __slots__ = (
-        "_frequent", "_on_end", "_rate", "_to_station", "_wire", "boot", "connected_at", "dial_context", "dialect",
+        "_frequent", "_on_end", "_to_station", "_wire", "allows", "boot", "connected_at", "dial_context", "dialect",
         "dialling_paused", "dispatched", "dispatcher", "ended", "identity", "key", "legs", "plans", "ports",
         "received", "roster", "route", "settings", "station_full", "tap", "turns", "unanswered", "unreadable",
     )  # fmt: skip
@@ -78,7 +78,7 @@ class Session:
         self.tap: SessionTap | None = None
         self._on_end = on_end
         self._wire: Wire | None = None
-        self._rate = Rate(settings.messages_per_second, settings.burst, self.end)
+        self.allows = Rate(settings.messages_per_second, settings.burst, self.end).allows
         self._to_station: Handler | None = None
         bounds = Bounds(settings.window, settings.waiting, settings.waiting_bytes, settings.backend_patience)
         self.turns = Turns(dialect, self.from_station, self, bounds, ports.wheel, ports.counts, observe)
@@ -245,12 +245,12 @@ class Session:
 
     def _metered(self, text: bytes, frame: bytes | None, now: float, until: float = FOREVER) -> None:
         """Take one message of a station whose rate is limited."""
-        if self._rate.allows(now):
+        if self.allows(now, len(text)):
             self.turns.receive(text, frame, now, until)
 
     def take(self, call: CarriedCall, now: float) -> None:
         """Take one call of the station that did not come as text."""
-        if self._rate.allows(now):
+        if self.allows(now):
             self.turns.take_carried(call, now)
 
     def lost(self, code: int, reason: str) -> None:

@@ -152,8 +152,8 @@ class Connection(Pending):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin to read requests."""
         super().connection_made(transport)
-        if self._too_many is not None:
-            self.refuse(self._too_many)
+        if self.too_many is not None:
+            self.refuse(self.too_many)
         else:
             self._watch(self.soap.clock())
 
