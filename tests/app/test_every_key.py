@@ -845,6 +845,10 @@ ROWS: Mapping[type[BaseModel], Mapping[str, Row]] = {
         "messages_per_second": Row(3, lambda r: session(r).messages_per_second),
         "messages_burst": Row(3, lambda r: session(r).burst),
         "waiting_calls": Row(3, lambda r: session(r).waiting),
+        "commands_per_second": Row(3, lambda r: session(r).commands.calls),
+        "commands_burst": Row(3, lambda r: session(r).commands.burst),
+        "command_bytes_per_second": Row(3000, lambda r: session(r).commands.bytes),
+        "command_bytes_burst": Row(4000, lambda r: session(r).commands.bytes_burst),
         "waiting_bytes": Row(2048, lambda r: (session(r).waiting_bytes, backend(r).waiting_bytes), (2048, 2048)),
     },
     Shutdown: {  # what the drain goes by is looked at where it drains: at the end

@@ -25,6 +25,7 @@ from voltgate.relay.permit import PRESETS, Permit
 from voltgate.relay.plan import Chain
 from voltgate.relay.policies.validation import strictly
 from voltgate.relay.ports import SessionSettings
+from voltgate.relay.rate import Pace
 from voltgate.relay.route import Route
 from voltgate.relay.rule import CLAIMANT, Rule
 from voltgate.relay.stand_in import StandIn
@@ -171,6 +172,12 @@ def _settings_of(config: Config) -> Callable[[Station, str], SessionSettings]:
         waiting_bytes=config.limits.waiting_bytes,
         messages_per_second=config.limits.messages_per_second,
         burst=config.limits.messages_burst,
+        commands=Pace(
+            config.limits.commands_per_second,
+            config.limits.commands_burst,
+            config.limits.command_bytes_per_second,
+            config.limits.command_bytes_burst,
+        ),
         registration=config.protocol.registration,
         ledger=LedgerSettings(config.ledger.invitation, config.ledger.silence),
         journal=JournalSettings(

@@ -81,11 +81,33 @@ class Limits(Section):
     messages_burst: int = Field(
         default=1000, ge=1, le=10_000_000, description="Messages that one station may send at once above that rate."
     )
+    commands_per_second: float = Field(
+        default=50,
+        ge=0,
+        le=1_000_000,
+        description="Calls a second of one backend to one station, kept up; more are refused, unread. 0: no limit.",
+    )
+    commands_burst: int = Field(
+        default=500, ge=1, le=10_000_000, description="Calls that one backend may make at once above that rate."
+    )
+    command_bytes_per_second: Size = Field(
+        default=256 * 1024,
+        ge=0,
+        le=1024 * MIB,
+        description="Bytes a second of those calls, kept up; one call may be larger. 0: no limit.",
+    )
+    command_bytes_burst: Size = Field(
+        default=4 * MIB, ge=1, le=1024 * MIB, description="Bytes of them that may come at once above that rate."
+    )
     waiting_calls: int = Field(
         default=32, ge=1, le=100_000, description="Calls of one backend that may wait for their turn at one station."
     )
     waiting_bytes: Size = Field(
-        default=4 * MIB, ge=1024, le=1024 * MIB, description="Bytes that may wait in one direction of one session."
+        default=4 * MIB,
+        ge=1024,
+        le=1024 * MIB,
+        description="Bytes that one asker's calls may wait with in one direction of one session, if nobody else's wait "
+        "there. Those of all together stay below twice that, and none takes the room of the others.",
     )
 
 

@@ -83,9 +83,7 @@ class Context(Protocol):
     def command(self, call: Call, respond: Respond, *, write: bool = False) -> None:
         """Send a call to the station as it is; with `write` once all that was entered is on disk.
 
-        The policy `command` puts it into the station's numbers before.
-
-        A call without a deadline gets the station's own.
+        The policy `command` puts it into the station's numbers before. A call without a deadline gets the station's.
         """
 
     def when_written(self, backend: str | None, then: Callable[[bool], None]) -> None:

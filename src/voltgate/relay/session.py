@@ -131,9 +131,8 @@ class Session:
 
     def permitted(self, leg: Leg) -> Handler:
         """Return what hands a backend's calls on to the station, as far as its permit goes."""
-        context, policies = self.dispatcher, self.dispatcher.policies
-        wrap = policies.permits(context.permit(leg.name), leg.backend.refuse)
-        return wrapped(context, (wrap,), partial(policies.command, context))
+        permits = self.dispatcher.policies.permits(self.dispatcher.permit(leg.name), leg.intake.refused)
+        return permits(self.dispatcher, partial(self.dispatcher.policies.command, self.dispatcher))
 
     def listener(self, leg: Leg) -> Listener | None:
         """Return who hears what a backend is asked; None if nobody does."""

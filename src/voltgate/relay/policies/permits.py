@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
 from voltgate.ocpp.messages import SEND, Call, Handler, Reason, Reply, Respond, Unanswered
 from voltgate.ocpp.refusals import refusal
 from voltgate.relay.context import Context
-from voltgate.relay.events import CommandRefused
 from voltgate.relay.numbers import asker_of
 from voltgate.relay.permit import Absorb, Part, Permit, Refuse, is_doubtful, overlay, veil
 from voltgate.relay.policies.touching import objection_to
-from voltgate.relay.policy import Wrap
+from voltgate.relay.policy import Refused, Wrap
 
 _MOST_PRIVATE, _LONGEST = 100, 1000
 """Keys that are kept private for one backend at one station, and characters of a key or a value."""
@@ -25,15 +24,15 @@ class _Asking:
 
     backend: str
     call: Call
-    refused: Callable[[str], None]
+    refused: Refused
     why: str = ""
     outcome: str = "passed"
 
 
-def permits(permit: Permit, refused: Callable[[str], None]) -> Wrap:
+def permits(permit: Permit, refused: Refused) -> Wrap:
     """Return the wrap that lets a backend's calls through as far as `permit` goes, and keeps the audit trail.
 
-    `refused` counts what is refused, by its action.
+    `refused` is told of what is refused.
     """
 
     def wrap(context: Context, handler: Handler) -> Handler:
@@ -42,13 +41,11 @@ def permits(permit: Permit, refused: Callable[[str], None]) -> Wrap:
     return wrap
 
 
-def _judge(
-    context: Context, permit: Permit, refused: Callable[[str], None], handler: Handler, call: Call, respond: Respond
-) -> None:
+def _judge(context: Context, permit: Permit, refused: Refused, handler: Handler, call: Call, respond: Respond) -> None:
     backend = asker_of(call)
     match permit.judge(context.version, call):
         case Refuse(reply=reply, why=why):
-            _refuse(context, _Asking(backend, call, refused, why), respond, reply)
+            _refuse(_Asking(backend, call, refused, why), respond, reply)
         case Absorb(reply=reply, keys=keys):
             _keep_private(context, backend, keys)
             names = ", ".join(sorted(keys))[:_LONGEST]
@@ -70,11 +67,8 @@ def _keep_private(context: Context, backend: str, keys: Mapping[str, str]) -> No
     context.ledger.note(f"private:{backend}", dict(list(private.items())[-_MOST_PRIVATE:]))
 
 
-def _refuse(context: Context, asking: _Asking, respond: Respond, reply: Reply) -> None:
-    backend, call = asking.backend, asking.call
-    context.ledger.audit(backend, call, "refused", reply, asking.why)
-    asking.refused(call.action)
-    context.emit(CommandRefused(context.station, backend, call.action[:100], asking.why))
+def _refuse(asking: _Asking, respond: Respond, reply: Reply) -> None:
+    asking.refused(asking.call, reply, asking.why)
     respond(reply)
 
 
@@ -86,7 +80,7 @@ def _pass(context: Context, permit: Permit, handler: Handler, asking: _Asking, r
     why = why or objection_to(context, permit, asking.backend, call)
     if why is not None:
         asking.why = why
-        _refuse(context, asking, respond, refusal(context.version, call))
+        _refuse(asking, respond, refusal(context.version, call))
         return
     if call.kind == SEND:
         handler(call, respond)
@@ -109,7 +103,7 @@ def _replied(context: Context, permit: Permit, asking: _Asking, respond: Respond
     if isinstance(reply, Unanswered) and reply.reason is Reason.REFUSED:
         asking.why, asking.outcome = reply.description, "refused"  # the station is not registered
     if asking.outcome == "refused":
-        _refuse(context, asking, respond, reply)
+        _refuse(asking, respond, reply)
         return
     origin = reply.origin
     if not permit.credentials:
