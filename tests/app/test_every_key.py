@@ -480,6 +480,7 @@ ROWS: Mapping[type[BaseModel], Mapping[str, Row]] = {
         "deliver": Row("always", lambda r: backend(r).deliver),
         "owed": Row(["StopTransaction"], lambda r: list(backend(r).owed)),
         "permit": Row("full", lambda r: permit(r).name),
+        "invites": Row("own", lambda r: backend(r).invites),
         "copy_waiting": Row(5, lambda r: backend(r).waiting),
         "compression": Row(True, lambda r: how(r).link.compress),
         "qos": Row(0, lambda r: how(r).broker.qos, beside=BROKER),

@@ -306,7 +306,7 @@ def _backend(
         owed=frozenset(section.owed),
         stand_in=_stand_in(section, config),
         permit=None if section.permit is None else _permit(section.permit, config),
-        invites=not (section.homeassistant and is_only_told(section, config)),
+        invites="none" if section.homeassistant and is_only_told(section, config) else section.invites,
         endpoints=endpoints_of(section, config, told),
     )
     old = before.get(name)

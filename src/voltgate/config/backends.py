@@ -175,6 +175,12 @@ class Backend(Section):
         "Without: everything for the only one that a station has and is let in by, `full` for another that answers "
         "alone, else `charge`.",
     )
+    invites: Literal["any", "own"] = Field(
+        default="any",
+        description='Whose the session is that its remote start causes. `"any"`: its own. `"own"`: its own only with a '
+        "token that the rules give to it; with any other the session is whose the rules say, and it reserves nothing "
+        "for that.",
+    )
     stand_in: StandIn = Field(default=StandIn(), description='How Voltgate answers under `when_down = "answer"`.')
     copy_waiting: int = Field(
         default=64,

@@ -94,10 +94,10 @@ class BackendSettings:
     `when_down`: calls wait up to `wait` seconds, are refused, the station's socket is closed, or a stand-in answers;
     `then` says whether a call that has waited for too long is refused, or closes it. `deliver`: what is copied to it
     goes through the journal as far as `owed` names it, or is dropped when it is away. `invites`: the session that its
-    remote start causes is its own, else whose the rules say. `dialect` is how it is spoken to
-    (None: as the station speaks). `from_backend` and `to_backend` stand on its two arrows; the first of them sees a
-    call first. `endpoints` are its addresses, one of each carrier: two backends are the same only when these are equal
-    too.
+    remote start causes is its own ("own": with a token that the rules give it; "none": never), else whose the rules
+    say. `dialect` is how it is spoken to (None: as the station speaks). `from_backend` and `to_backend` stand on its
+    two arrows; the first of them sees a call first. `endpoints` are its addresses, one of each carrier: two backends
+    are the same only when these are equal too.
     """
 
     name: str
@@ -114,7 +114,7 @@ class BackendSettings:
     owed: frozenset[str] = TRANSACTION_ACTIONS
     stand_in: StandIn = StandIn()  # noqa: RUF009 - frozen
     permit: Permit | None = None
-    invites: bool = True
+    invites: Literal["any", "own", "none"] = "any"
     dialect: Dialect | None = None
     from_backend: tuple[Wrap, ...] = ()
     to_backend: tuple[Wrap, ...] = ()
@@ -180,8 +180,8 @@ class Backend:
         return self.settings.name
 
     @property
-    def invites(self) -> bool:
-        """Whether the session that its remote start causes is its own."""
+    def invites(self) -> str:
+        """Which sessions that its remote starts cause are its own."""
         return self.settings.invites
 
     def refuse(self, action: str) -> None:

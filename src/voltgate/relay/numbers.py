@@ -39,9 +39,9 @@ def asker_of(call: Call) -> str:
     return str(getattr(call.asker, "name", ""))
 
 
-def invites(call: Call) -> bool:
-    """Return whether what a remote start begins belongs to the backend that made the call."""
-    return bool(getattr(call.asker, "invites", True))
+def invites(call: Call) -> str:
+    """Return which sessions that it asks for belong to the backend that made the call: `BackendSettings.invites`."""
+    return str(getattr(call.asker, "invites", "any"))
 
 
 def mint(used: Callable[[int], bool], draw: Callable[[], float]) -> int:

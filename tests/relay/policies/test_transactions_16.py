@@ -485,7 +485,7 @@ def test_a_remote_start_is_written_down_before_it_is_sent() -> None:
 
 def test_a_backend_that_owns_nothing_may_start_something() -> None:
     """A button of a home begins the session, and whom the rules name answers for it: who is paid by it."""
-    stage = split(backends={"b": {"permit": CHARGE, "invites": False}})
+    stage = split(backends={"b": {"permit": CHARGE, "invites": "none"}})
     stage["b"].sends(2, "r", "RemoteStartTransaction", {"idTag": "77", "connectorId": 2})
     stage.station.gets([2, "r", "RemoteStartTransaction", {"idTag": "77", "connectorId": 2}])
     assert stage.store.of(InvitationRecord) == []

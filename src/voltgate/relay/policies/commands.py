@@ -11,6 +11,7 @@ from voltgate.relay.context import Context
 from voltgate.relay.invitation import Invitation
 from voltgate.relay.numbering import for_station
 from voltgate.relay.numbers import CALLER, asker_of, invites
+from voltgate.relay.policies.given import is_given
 
 _BEGIN = frozenset({"RemoteStartTransaction", "RequestStartTransaction"})
 
@@ -33,8 +34,10 @@ def command(context: Context, call: Call, respond: Respond) -> None:
 
 
 def _invite(context: Context, backend: str, call: Call) -> Invitation | None:
-    """Expect the session that a remote start will cause."""
-    if plain_action(call.action) not in _BEGIN or not invites(call):
+    """Expect the session that a remote start will cause, if that is to be the backend's."""
+    if plain_action(call.action) not in _BEGIN or invites(call) == "none":
+        return None
+    if invites(call) == "own" and not is_given(context, backend, call):
         return None
     version = context.version
     return context.ledger.invite(

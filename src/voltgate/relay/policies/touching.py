@@ -14,8 +14,9 @@ from voltgate.ocpp.messages import Call
 from voltgate.ocpp.wrapped import wrapped
 from voltgate.relay.context import Context
 from voltgate.relay.numbering import named_transaction, objection, transaction_of
-from voltgate.relay.numbers import is_beyond
+from voltgate.relay.numbers import invites, is_beyond
 from voltgate.relay.permit import Limit, Permit, concerns_limit, profile_fault
+from voltgate.relay.policies.given import is_given
 from voltgate.relay.transaction import Transaction
 
 _BOOT = Call("", BOOT, b"{}")
@@ -27,6 +28,8 @@ def objection_to(context: Context, permit: Permit, name: str, call: Call) -> str
     inside = wrapped(call)
     asked, is_sealed = (inside, True) if inside is not None else (call, call.action.endswith(SIGNED))
     fault = _objection_to(context, permit, name, asked)
+    if fault is None and plain_action(asked.action) == "ReserveNow" and invites(call) == "own":
+        fault = None if is_given(context, name, asked) else "the rules give this token to another backend"
     return fault or objection(context.ledger, name, asked, single=context.single, is_sealed=is_sealed)
 
 
