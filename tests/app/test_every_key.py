@@ -409,6 +409,7 @@ def listening(of: Callable[[Running], CarrierListener], scheme: str) -> dict[str
 
 
 AUTHORIZE = {"routes.main.rules.0.authorize": ["other", "main"]}
+MEANT = {"stations.0.auth": "none"}
 PASSWORD = {"stations.0.password": "a-station-s-own"}
 ONE = {"stations.0.match": None, "stations.0.identity": "CP1"}
 LOOKUP = {"stations.0.auth_lookup": "http://x.example/{station}"}
@@ -458,12 +459,12 @@ ROWS: Mapping[type[BaseModel], Mapping[str, Row]] = {
         "wait": Row(3, lambda r: backend(r).wait),
         "then": Row("refuse", lambda r: backend(r).then),
         "forward": Row("always", lambda r: {how(r, place).introduction.forward for place in (0, 1)}, {"always"}),
-        "username": Row("us", lambda r: how(r).introduction.credentials, ("us", "")),
+        "username": Row("us", lambda r: how(r).introduction.credentials, ("us", ""), beside=MEANT),
         "password": Row(
             "secret",
             lambda r: how(r, 1).introduction.credentials,
             ("us", "secret"),
-            beside={"backends.main.username": "us"},
+            beside={"backends.main.username": "us"} | MEANT,
         ),
         "headers": Row({"X-Key": "1"}, lambda r: dict(how(r).introduction.headers)),
         "ca": Row("a.pem", lambda r: how(r).trust[0] and Path(how(r).trust[0][0]).name),
@@ -559,7 +560,7 @@ ROWS: Mapping[type[BaseModel], Mapping[str, Row]] = {
         "unknown_message_type": Row("answer", lambda r: dialect(r).unknown_message_type),
         "bad_frame": Row("answer", lambda r: dialect(r).bad_frame),
         "basic_passwords": Row(["text"], lambda r: list(station(r).credentials.spellings), beside=PASSWORD),
-        "compression": Row(False, lambda r: r.parts.gateway.snapshot.habits(station(r)).compress),
+        "compression": Row(True, lambda r: r.parts.gateway.snapshot.habits(station(r)).compress),
         "validation": Row("strict", lambda r: len(session(r).from_station), 1),
     },
     TokenGroup: {
@@ -781,6 +782,13 @@ ROWS: Mapping[type[BaseModel], Mapping[str, Row]] = {
             lambda r: station(r, "X1").route,
             beside={"unknown.policy": "route", "unknown.route": "main"},
         ),
+        "auth": Row(
+            "none",  # without it these are refused
+            lambda r: how(r).introduction.credentials,
+            ("us", ""),
+            beside=MEANT,
+            together={"unknown.policy": "route", "unknown.route": "main", "backends.main.username": "us"},
+        ),
         "remembered": Row(5, lambda r: r.parts.gateway.waiting_room.most, beside={"unknown.policy": "quarantine"}),
     },
     Directory: {"case_sensitive": Row(True, lambda r: r.parts.gateway.snapshot.directory.key("CP1"))},
@@ -788,7 +796,7 @@ ROWS: Mapping[type[BaseModel], Mapping[str, Row]] = {
         "no_common_subprotocol": Row("close", lambda r: r.parts.gateway.snapshot.no_common_subprotocol),
         "missing_subprotocol": Row("refuse", lambda r: station(r).missing_subprotocol),
         "subprotocol_aliases": Row({"x": "ocpp1.6"}, lambda r: dict(r.parts.gateway.snapshot.subprotocol_aliases)),
-        "compression": Row(False, lambda r: listener(r).settings.link.compress),
+        "compression": Row(True, lambda r: listener(r).settings.link.compress),
         "unknown_message_type": Row("answer", lambda r: dialect(r).unknown_message_type),
         "bad_frame": Row("answer", lambda r: dialect(r).bad_frame),
         "error_codes": Row("translate", lambda r: dialect(r).error_codes),
@@ -837,6 +845,10 @@ ROWS: Mapping[type[BaseModel], Mapping[str, Row]] = {
         "messages_per_second": Row(3, lambda r: session(r).messages_per_second),
         "messages_burst": Row(3, lambda r: session(r).burst),
         "waiting_calls": Row(3, lambda r: session(r).waiting),
+        "commands_per_second": Row(3, lambda r: session(r).commands.calls),
+        "commands_burst": Row(3, lambda r: session(r).commands.burst),
+        "command_bytes_per_second": Row(3000, lambda r: session(r).commands.bytes),
+        "command_bytes_burst": Row(4000, lambda r: session(r).commands.bytes_burst),
         "waiting_bytes": Row(2048, lambda r: (session(r).waiting_bytes, backend(r).waiting_bytes), (2048, 2048)),
     },
     Shutdown: {  # what the drain goes by is looked at where it drains: at the end

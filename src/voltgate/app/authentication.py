@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from functools import partial
+from math import ceil
 from urllib.parse import urlsplit
 
 from voltgate.carriers.handshake import Handshake, Refused
@@ -18,6 +20,8 @@ from voltgate.directory.stations import Station
 from voltgate.directory.throttle import Throttle
 
 _A_PAGE = Refused(403, "A web page that is not of this machine may come as no station that nobody has made known")
+_SWITCHING, _NO = 101, (401, 403)
+"""What a backend lets a station in with, and what it says to one that has not proved who it is."""
 _CHALLENGE = ("WWW-Authenticate", 'Basic realm="voltgate"')
 
 
@@ -47,6 +51,25 @@ class Authentication:
             station, handshake.authorization, handshake.address, handshake.offered, shown
         )
         return None if denied is None else _refused(denied)
+
+    def attempt(self, station: Station, handshake: Handshake) -> Callable[[int | None], None] | Refused:
+        """Begin a try that a backend decides on: return what is told of its status, or the refusal of one too many.
+
+        What it says no to counts as a wrong password does here.
+        """
+        throttle, clock, of = self._throttle, time.monotonic, (station.key, handshake.address)
+        wait = throttle.wait(*of, clock())
+        if wait:
+            return _refused(Denied(429, "Too many refused attempts", retry_after=ceil(wait)))
+        counted = throttle.begin(*of, clock())
+
+        def decided(status: int | None) -> None:
+            if status == _SWITCHING:
+                throttle.succeeded(counted, clock())
+            elif status not in _NO:
+                throttle.undecided(counted, clock())
+
+        return decided
 
     def close(self) -> None:
         """Stop checking."""

@@ -45,8 +45,9 @@ class StationEntry(Section):
     )
     auth: Literal["none", "basic"] | None = Field(
         default=None,
-        description='`"basic"`: HTTP Basic is checked here, by `password` or `password_hook`. `"none"`: it is not. '
-        'Without it: `"basic"` when one of the two is given, or `auth_lookup`.',
+        description='`"basic"`: HTTP Basic is checked here, by `password` or `password_hook`. `"none"`: it is not, and '
+        'that is meant, also where nobody else asks for a proof of who the station is. Without it: `"basic"` when one '
+        "of the two is given, or `auth_lookup`.",
     )
     password: Secret | None = Field(
         default=None,

@@ -27,6 +27,7 @@ from voltgate.directory.rows import (
 )
 from voltgate.directory.slices import unhurried
 from voltgate.directory.unreadable import UnreadableRows
+from voltgate.ocpp.folding import fold
 from voltgate.relay.calendar import Calendar
 from voltgate.relay.records import Nowhere, RegisterRecord, Store, StoreAway
 
@@ -113,7 +114,7 @@ class Register:
         self._store: Store = store or Nowhere()
         self._disk = disk or Behind(self._store)
         self._wall = wall or Calendar(time.time, time.monotonic)
-        self._key: Callable[[str], str] = str.casefold
+        self._key: Callable[[str], str] = fold
         self._changing = asyncio.Lock()
         self._misplaced = False
         """Whether claims stand in other rows than this process would write: then single rows say nothing."""
