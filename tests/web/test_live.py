@@ -233,8 +233,8 @@ async def test_there_are_only_so_many(alone: Member, monkeypatch: pytest.MonkeyP
         async with dialled(alone.url), dialled(alone.url) as third:
             assert (await third.closed())[0] == 1013
         async with tab(alone.url, alone.token) as second:
-            assert await second.closed() == (1013, "1 pages are open: close one, or come back later.")
-    await until(lambda: pages.pages_of(alone.web.app)._pages._open == 0, "a page that is gone makes room")
+            assert await second.closed() == (1013, "1 pages of yours are open: close one.")
+    await until(lambda: pages.pages_of(alone.web.app)._pages._open.total() == 0, "a page that is gone makes room")
 
 
 async def test_where_there_is_no_gateway(alone: Member) -> None:

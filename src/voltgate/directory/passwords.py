@@ -8,7 +8,7 @@ from math import ceil
 
 from voltgate.directory.asking import Undecided
 from voltgate.directory.basic import credentials_of, matches, readings, secret_of
-from voltgate.directory.hashes import HASH, Busy, Hashes, Unusable
+from voltgate.directory.hashes import HASH, Busy, Hashes, Unusable, Weight
 from voltgate.directory.hook import Hook
 from voltgate.directory.lookup import BY_CERTIFICATE, NOTHING_SHOWN, Lookup, Shown, admits
 from voltgate.directory.stations import Credentials, Station
@@ -86,7 +86,8 @@ class Passwords:
         if credentials.lookup is not None:
             right = self._is_registered(station, credentials, credentials.lookup, authorization, shown)
         else:
-            right = self._is_right(station, credentials, authorization or b"", address, offered)
+            weight = self.throttle.suspicion(station.key, address, self._clock())
+            right = self._is_right(station, credentials, authorization or b"", address, offered, weight)
         return await self._counted(station, address, right)
 
     async def _counted(self, station: Station, address: str, right: Awaitable[bool | None]) -> Denied | None:
@@ -105,7 +106,13 @@ class Passwords:
         return None
 
     async def _is_right(
-        self, station: Station, credentials: Credentials, authorization: bytes, address: str, offered: Sequence[str]
+        self,
+        station: Station,
+        credentials: Credentials,
+        authorization: bytes,
+        address: str,
+        offered: Sequence[str],
+        weight: Weight,
     ) -> bool:
         pair = credentials_of(authorization)
         secret = None if pair is None else secret_of(pair, station.identity, case_sensitive=self.case_sensitive)
@@ -113,7 +120,7 @@ class Passwords:
             return False
         if credentials.hook is not None:
             return await self._hook.ask(credentials.hook, station.identity, address, authorization)
-        return await self._fits(secret, credentials.password or "", _spellings(credentials, offered))
+        return await self._fits(secret, credentials.password or "", _spellings(credentials, offered), weight)
 
     async def _is_registered(
         self, station: Station, credentials: Credentials, url: str, authorization: bytes | None, shown: Shown
@@ -126,9 +133,9 @@ class Passwords:
         case_sensitive, organizations = self.case_sensitive, credentials.organizations
         return admits(found, shown, authorization, station.identity, organizations, case_sensitive=case_sensitive)
 
-    async def _fits(self, secret: bytes, password: str, spellings: Sequence[str]) -> bool:
+    async def _fits(self, secret: bytes, password: str, spellings: Sequence[str], weight: Weight) -> bool:
         if password.startswith(HASH):
-            return await self._hashes.verify(password, readings(secret, spellings))
+            return await self._hashes.verify(password, readings(secret, spellings), weight)
         return matches(secret, password, spellings)
 
     def close(self) -> None:

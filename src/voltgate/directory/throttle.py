@@ -44,9 +44,24 @@ class Throttle:
             return 0.0
         return max(self._excess(bucket, most, now) * 60 / most for bucket, most in self._buckets(key, address))
 
+    def suspicion(self, key: str, address: str, now: float) -> tuple[float, float]:
+        """Return how little a try is trusted: less than 0 for a pair that succeeded before.
+
+        The first number is how many have failed lately for the identity, or from the address, whichever is more; the
+        second how many from its neighbourhood, a /16 of IPv4 or a /48 of IPv6.
+        """
+        network = network_of(address)
+        if (key, network) in self._proven:
+            return -1.0, 0.0
+        most = self.per_minute * _OTHERS
+        failed = (self._level(bucket, most, now) for bucket in ((key, ""), ("", network)))
+        return max(failed), self._level(_near(network), most, now)
+
     def begin(self, key: str, address: str, now: float) -> Try:
         """Count an attempt as failed until `succeeded` is called: concurrent attempts must count too."""
-        counted = Try((key, network_of(address)), self._buckets(key, address) if self.per_minute else [])
+        network = network_of(address)
+        buckets = [*self._buckets(key, address), (_near(network), self.per_minute * _OTHERS)] if self.per_minute else []
+        counted = Try((key, network), buckets)
         self._add(counted, 1, now)
         return counted
 
@@ -78,6 +93,15 @@ class Throttle:
         for bucket, most in counted.buckets:
             level = max(0.0, self._level(bucket, most, now) + count)
             _remember(self._levels, bucket, (level, now))
+
+
+def _near(network: str) -> tuple[str, str]:
+    """Return the bucket of a neighbourhood, which counts for the order only."""
+    try:
+        parsed = ipaddress.ip_network(network)
+    except ValueError:
+        return "", f"near {network}"
+    return "", f"near {parsed.supernet(new_prefix=16 if parsed.version == 4 else 48)}"
 
 
 def network_of(address: str) -> str:

@@ -40,13 +40,23 @@ class Rates:
 class Purse:
     """What a post has to spend: the share of its address, as one who is known there, or as a stranger."""
 
-    __slots__ = ("_allowance", "_bucket", "_who", "is_known")
+    __slots__ = ("_allowance", "_bucket", "_rates", "_who", "is_known")
 
     def __init__(self, allowance: Allowance, bucket: Bucket | None, who: tuple[str, int], *, is_known: bool) -> None:
         self._allowance = allowance
         self._bucket = bucket
+        self._rates = allowance.rates
         self._who = who
         self.is_known = is_known
+
+    @property
+    def holds(self) -> bool:
+        """Return whether it is that of the next post with the same credentials from the same address as well."""
+        return self.is_known and self._rates is self._allowance.rates
+
+    def take(self, size: int, now: float) -> bool:
+        """Count what has come as it is; False, and nothing is counted, if it is more than may come."""
+        return self._bucket is None or not self._bucket.take(now, tokens=max(size, LEAST))
 
     def room(self, most: int, now: float) -> int:
         """Return how many bytes may come, `most` at most; 0 where it is less than the least that counts."""

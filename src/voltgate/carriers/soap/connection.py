@@ -132,7 +132,7 @@ class Connection(Pending):
 
     __slots__ = (
         "_accepts", "_asks", "_body", "_busy", "_fault", "_headers", "_is_half", "_keep", "_parser", "_phase", "_queue",
-        "_reading", "_seen", "_since", "_size", "_target", "memory", "soap",
+        "_reading", "_seen", "_since", "_size", "_target", "memory", "purse", "soap",
     )  # fmt: skip
 
     def __init__(self, soap: SoapHost, head_limits: tuple[int, int], peer: str = "") -> None:
@@ -143,6 +143,8 @@ class Connection(Pending):
         self._since = soap.clock()
         self._queue: deque[tuple[Head, bytes, bool]] = deque()
         self.memory: list[Any] = []
+        self.purse: tuple[bytes | None, Purse] | None = None
+        """Its listener's: the credentials of the last request, and what that had to spend."""
         self._busy = False
         self._reading = True
         self._fault: Refused | None = None
@@ -290,13 +292,22 @@ class Connection(Pending):
 
     def _take(self, head: Head, body: bytes, coding: bytes, purse: Purse) -> None:
         """Take a request as far as its address may bring so much."""
-        now, most = self.soap.clock(), self.soap.limits().body
+        now = self.soap.clock()
+        if coding:
+            self._unpack(head, body, coding, purse, now)
+        elif purse.take(len(body), now):
+            self.soap.posted(self, head, body, purse, self._once())
+        else:
+            self._answer(self.soap.too_much(purse, len(body)))
+
+    def _unpack(self, head: Head, body: bytes, coding: bytes, purse: Purse, now: float) -> None:
+        most = self.soap.limits().body
         room = purse.room(most, now)
-        if room < len(body) or not room:
+        if room < len(body):
             self._answer(self.soap.too_much(purse, len(body)))
             return
         try:
-            content = body if not coding else _unpacked(body, coding, room)
+            content = _unpacked(body, coding, room)
         except Oversized as problem:
             purse.spend(room, now)
             self._answer(_misencoded(problem) if room == most else self.soap.too_much(purse, most))

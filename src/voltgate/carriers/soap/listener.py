@@ -61,14 +61,20 @@ class SoapListener(Listener):
 
     def purse(self, connection: Connection, head: Head) -> Purse | None:
         """Return what a request has to spend: the share of its address. None if its connection was refused."""
-        address, trusted = connection.address, self.settings.trusted
+        address, trusted, authorization = connection.address, self.settings.trusted, head.known.get(b"authorization")
+        if not trusted and connection.purse is not None:
+            shown, purse = connection.purse
+            if shown == authorization and purse.holds:
+                return purse
         if not address or (trusted and origin.is_trusted(connection.hop, trusted)):
             address = origin.station_address(connection.hop, head.request(), trusted)
         refused = None if connection.address else self._placed(connection, address)
         if refused is not None:
             connection.refuse(refused)
             return None
-        return self._allowance.purse(address, head.known.get(b"authorization"), self.clock())
+        purse = self._allowance.purse(address, authorization, self.clock())
+        connection.purse = authorization, purse
+        return purse
 
     def too_much(self, purse: Purse, size: int) -> Answer:
         """Count a request that has brought too much, and return what it is answered."""
