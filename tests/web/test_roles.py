@@ -46,6 +46,7 @@ LOOKING = [
 ACTING = [
     ("DELETE", "/stations/CP1"),
     ("POST", "/stations/CP1/disconnect"),
+    ("DELETE", "/stations/CP1/callback"),
     ("POST", "/stations/CP1/calls"),
     ("POST", "/waiting/CP1/accept"),
     ("DELETE", "/waiting/CP1"),
@@ -60,6 +61,7 @@ ACTING = [
     ("DELETE", "/alerts/mutes/m1"),
 ]
 RULING = [
+    ("POST", "/callback-key"),
     ("GET", "/configuration/routes"),
     ("POST", "/configuration/routes/check"),
     ("PUT", "/configuration/routes"),

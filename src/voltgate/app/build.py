@@ -25,6 +25,7 @@ from voltgate.relay.permit import PRESETS, Permit
 from voltgate.relay.plan import Chain
 from voltgate.relay.policies.validation import strictly
 from voltgate.relay.ports import SessionSettings
+from voltgate.relay.rate import Pace
 from voltgate.relay.route import Route
 from voltgate.relay.rule import CLAIMANT, Rule
 from voltgate.relay.stand_in import StandIn
@@ -45,7 +46,8 @@ class Surroundings:
         claims = config.claims
         fold = folding(case_sensitive=config.directory.case_sensitive)
         lasting = [name for name, section in config.backends.items() if section.local_url]
-        self.register.follow(fold, config.backends, claims.conflict, claims.expire, claims.most, lasting)
+        shares = {name: section.claims.most for name, section in config.backends.items()}
+        self.register.follow(fold, config.backends, claims.conflict, claims.expire, claims.most, lasting, shares)
         self.authentication.follow(config)
         self.room.trim(config.unknown.remembered if config.unknown.policy == "quarantine" else 0)
 
@@ -170,6 +172,12 @@ def _settings_of(config: Config) -> Callable[[Station, str], SessionSettings]:
         waiting_bytes=config.limits.waiting_bytes,
         messages_per_second=config.limits.messages_per_second,
         burst=config.limits.messages_burst,
+        commands=Pace(
+            config.limits.commands_per_second,
+            config.limits.commands_burst,
+            config.limits.command_bytes_per_second,
+            config.limits.command_bytes_burst,
+        ),
         registration=config.protocol.registration,
         ledger=LedgerSettings(config.ledger.invitation, config.ledger.silence),
         journal=JournalSettings(

@@ -48,7 +48,9 @@ class Limits(Section):
         default=1000,
         ge=0,
         le=1_000_000,
-        description="Handshakes begun a second; more get 429 with Retry-After. 0: no limit.",
+        description="Handshakes begun a second at one listener, counted before TLS; more get 429 with Retry-After, or "
+        "are closed where TLS would come first. One address (IPv6: one /64) gets a tenth of them, or half once a "
+        "station has been let in from it; a part is kept for such addresses. 0: no limit.",
     )
     failed_logins: int = Field(
         default=10,
@@ -79,11 +81,33 @@ class Limits(Section):
     messages_burst: int = Field(
         default=1000, ge=1, le=10_000_000, description="Messages that one station may send at once above that rate."
     )
+    commands_per_second: float = Field(
+        default=50,
+        ge=0,
+        le=1_000_000,
+        description="Calls a second of one backend to one station, kept up; more are refused, unread. 0: no limit.",
+    )
+    commands_burst: int = Field(
+        default=500, ge=1, le=10_000_000, description="Calls that one backend may make at once above that rate."
+    )
+    command_bytes_per_second: Size = Field(
+        default=256 * 1024,
+        ge=0,
+        le=1024 * MIB,
+        description="Bytes a second of those calls, kept up; one call may be larger. 0: no limit.",
+    )
+    command_bytes_burst: Size = Field(
+        default=4 * MIB, ge=1, le=1024 * MIB, description="Bytes of them that may come at once above that rate."
+    )
     waiting_calls: int = Field(
         default=32, ge=1, le=100_000, description="Calls of one backend that may wait for their turn at one station."
     )
     waiting_bytes: Size = Field(
-        default=4 * MIB, ge=1024, le=1024 * MIB, description="Bytes that may wait in one direction of one session."
+        default=4 * MIB,
+        ge=1024,
+        le=1024 * MIB,
+        description="Bytes that one asker's calls may wait with in one direction of one session, if nobody else's wait "
+        "there. Those of all together stay below twice that, and none takes the room of the others.",
     )
 
 

@@ -14,7 +14,6 @@ from voltgate.ocpp.turns import Turns
 from voltgate.relay.asked import Asked
 from voltgate.relay.backend import Backend, observe
 from voltgate.relay.carrier import DialContext, DialledWire
-from voltgate.relay.default_permit import default_permit
 from voltgate.relay.dispatcher import Dispatcher
 from voltgate.relay.events import StationMoved, StationWent
 from voltgate.relay.failover import pick
@@ -132,10 +131,8 @@ class Session:
 
     def permitted(self, leg: Leg) -> Handler:
         """Return what hands a backend's calls on to the station, as far as its permit goes."""
-        context, policies = self.dispatcher, self.dispatcher.policies
-        permit = leg.backend.settings.permit or default_permit(self.plans, leg.name)
-        wrap = policies.permits(permit, leg.backend.refuse)
-        return wrapped(context, (wrap,), partial(policies.command, context))
+        permits = self.dispatcher.policies.permits(self.dispatcher.permit(leg.name), leg.intake.refused)
+        return permits(self.dispatcher, partial(self.dispatcher.policies.command, self.dispatcher))
 
     def listener(self, leg: Leg) -> Listener | None:
         """Return who hears what a backend is asked; None if nobody does."""

@@ -8,6 +8,7 @@ from voltgate.web.api import (
     alerts,
     audit,
     backends,
+    callbacks,
     calls,
     configuration,
     events,
@@ -26,6 +27,6 @@ def routers() -> list[APIRouter]:
     """Return the routers; they use the queries in `request.app.state.queries`."""
     resources = (
         stations, calls, sessions, backends, routes, waiting, nodes, events, live, messages, audit, owed, alerts,
-        configuration,
+        configuration, callbacks,
     )  # fmt: skip
     return [resource.router for resource in resources]
