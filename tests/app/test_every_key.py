@@ -659,6 +659,8 @@ ROWS: Mapping[type[BaseModel], Mapping[str, Row]] = {
             (3 * _A_DAY, 3 * _A_DAY),
         ),
         "entries": Row(3, lambda r: session(r).journal.entries),
+        "bytes": Row(1 << 20, lambda r: session(r).journal.bytes),
+        "total": Row(1 << 21, lambda r: session(r).journal.total),
         "rate": Row(3, lambda r: session(r).journal.rate),
         "attempts": Row(3, lambda r: session(r).journal.attempts),
     },

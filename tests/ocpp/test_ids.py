@@ -108,6 +108,8 @@ def test_transactions_and_numbers() -> None:
     assert transaction_of(V2, call("X", {"transactionId": "T"})) == "T"
     assert transaction_of(V2, call("X", {"transactionInfo": {"transactionId": "T"}})) == "T"
     assert transaction_of(V2, call("X", {"transactionId": 5})) == "5"
+    assert transaction_of(V2, call("X", {"transactionId": "T" * 255})) == "T" * 255
+    assert transaction_of(V2, call("X", {"transactionId": "T" * 256})) is None
     for odd in ("", True, 1.5, 2**70, ["T"]):
         assert transaction_of(V2, call("X", {"transactionId": odd})) is None
     assert remote_start_of(V2, call("X", {"remoteStartId": 5})) == 5

@@ -74,6 +74,8 @@ class Shelf:
         else:
             then(not self.broken)
 
+    owed_bytes = 0
+
     @property
     def lasting(self) -> bool:
         """Keep what is put."""

@@ -244,6 +244,45 @@ def test_too_much_is_given_up() -> None:
     assert (event.action, event.reason) == ("MeterValues", "too many messages are owed")
 
 
+def test_too_many_bytes_are_given_up_but_not_what_somebody_is_paid_by() -> None:
+    """Beyond half of the bytes nothing more is taken down that nobody is paid by; a stop still is."""
+    stage = playing(journal=JournalSettings(bytes=10_000))
+    stage["b"].refuses()
+    for n in range(3):
+        stage.station.sends(2, str(n), "MeterValues", {"connectorId": n, "text": "x" * 3000})
+    stage.station.sends(2, "x", "StopTransaction", {"transactionId": 5, "text": "x" * 3000})
+    assert [record.message_id for record in stage.store.of(OwedRecord)] == ["0", "1", "x"]
+    assert stage["b"].backend.given_up == 1
+    assert stage.station.closed is None
+
+
+def test_a_station_keeps_what_it_is_paid_by_when_there_is_no_room() -> None:
+    """With all of its bytes taken a station is let go with a stop that nobody has heard of; all else goes on."""
+    stage = playing(journal=JournalSettings(bytes=6000))
+    stage["b"].refuses()
+    for n in "12":
+        stage.station.sends(2, n, "StopTransaction", {"transactionId": 5, "text": "x" * 3000})
+    stage.station.sends(2, "m", "MeterValues", {"connectorId": 1})
+    assert stage.station.closed is None
+    stage["a"].line.take()
+    stage.station.sends(2, "3", "StopTransaction", {"transactionId": 5})
+    assert stage.station.closed == (1013, "Backends are owed as much as may be kept")
+    assert [record.message_id for record in stage.store.of(OwedRecord)] == ["1", "2"]
+
+
+def test_where_all_are_owed_too_much_those_who_are_owed_little_go_on() -> None:
+    """Beyond the bytes of all together what nobody is paid by is dropped; a stop is taken of who is owed little."""
+    stage = playing(journal=JournalSettings(bytes=256_000, total=1 << 20))
+    stage["b"].refuses()
+    stage.store.owed_bytes = 1 << 20
+    stage.station.sends(2, "m", "MeterValues", {"connectorId": 1})
+    assert stage["b"].backend.given_up == 1
+    stage.station.sends(2, "1", "StopTransaction", {"transactionId": 5, "text": "x" * 3000})
+    assert stage.station.closed is None
+    stage.station.sends(2, "2", "StopTransaction", {"transactionId": 5})
+    assert stage.station.closed == (1013, "Backends are owed as much as may be kept")
+
+
 def test_a_stop_whose_start_was_given_up() -> None:
     """Without the copy's own number its stop cannot be sent: it is given up, never sent under another's."""
     stage = playing()

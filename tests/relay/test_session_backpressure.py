@@ -44,6 +44,21 @@ def test_a_flood() -> None:
     assert stage.station.closed == (1008, "More than 10 messages a second")
 
 
+def test_a_flood_of_bytes() -> None:
+    """Of a long message each 4 KiB count as one, but never more than may come at once; other frames count as well."""
+    stage = playing("a", messages_per_second=10.0, burst=20)
+    stage.station.sends(2, "long", "DataTransfer", {"data": "x" * 400_000})
+    assert stage.station.closed is None
+    assert not stage.session.allows(stage.now)
+    assert stage.station.closed == (1008, "More than 10 messages a second")
+
+
+def test_without_a_limit_anything_may_come() -> None:
+    """A limit of 0 is none, for frames that are no messages as well."""
+    stage = playing("a", messages_per_second=0.0)
+    assert all(stage.session.allows(0.0) for _ in range(10_000))
+
+
 # Back-pressure.
 
 

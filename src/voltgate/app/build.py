@@ -181,7 +181,12 @@ def _settings_of(config: Config) -> Callable[[Station, str], SessionSettings]:
         registration=config.protocol.registration,
         ledger=LedgerSettings(config.ledger.invitation, config.ledger.silence),
         journal=JournalSettings(
-            config.journal.days * 86400, config.journal.entries, config.journal.rate, config.journal.attempts
+            config.journal.days * 86400,
+            config.journal.entries,
+            config.journal.bytes,
+            config.journal.total,
+            config.journal.rate,
+            config.journal.attempts,
         ),
     )
     made: dict[tuple[int, bool], SessionSettings] = {}

@@ -128,4 +128,5 @@ def store_numbers(database: Database | None) -> Mapping[str, float]:
         "slowest_commit_seconds": state.slowest,
         "owed_messages": state.owed,
         "owed_oldest_seconds": state.oldest_owed,
+        "owed_bytes": state.owed_bytes,
     }

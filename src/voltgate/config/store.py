@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 from pydantic import Field, field_validator
 
 from voltgate.config import hosts
-from voltgate.config.values import RESTART, Seconds, Secret, Section, Text
+from voltgate.config.values import RESTART, Seconds, Secret, Section, Size, Text
 
 OFF = "off"
 _SQLITE = "sqlite:///"
@@ -105,6 +105,20 @@ class Journal(Section):
         ge=1,
         le=100_000,
         description="Messages of one station that one backend may be owed; beyond that only what somebody is paid by.",
+    )
+    bytes: Size = Field(
+        default=16 * 1024 * 1024,
+        ge=64 * 1024,
+        le=1 << 40,
+        description="Bytes of one station that its backends may be owed. Beyond half what nobody is paid by is dropped "
+        "and counted; at all of them the station is let go with what somebody is paid by, so that it keeps that.",
+    )
+    total: Size = Field(
+        default=8 * 1024 * 1024 * 1024,
+        ge=1024 * 1024,
+        le=1 << 50,
+        description="Bytes that all backends may be owed together, looked at twice a minute, with the same two steps; "
+        "then stations go on of whom little is owed (1/256 of `bytes`).",
     )
     rate: float = Field(
         default=50, ge=0.1, le=100_000, description="Overdue messages a second that one backend is sent in all."

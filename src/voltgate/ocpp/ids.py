@@ -45,6 +45,8 @@ class _Gone:
 GONE = _Gone()
 """Stands for a value in `with_fields`: the field is removed."""
 
+_LONGEST_TRANSACTION = 255
+"""Characters of the name of a transaction that is kept; 2.x allows 36."""
 _LONGEST_TOKEN = 255
 """Characters of the longest token of any version (2.1 identifierString)."""
 
@@ -230,9 +232,9 @@ def transaction_of(version: str, call: Call) -> str | int | None:
 
 
 def name_of(value: Any) -> str | None:
-    """Return the name of a 2.x transaction; None if it is none. A number, which it should not be, is its digits."""
+    """Return the name of a 2.x transaction; None if it is none, or far too long. A number stands for its digits."""
     if isinstance(value, str):
-        return value or None
+        return value if 0 < len(value) <= _LONGEST_TRANSACTION else None
     return str(value) if isinstance(value, int) and integer(value) is not None else None
 
 

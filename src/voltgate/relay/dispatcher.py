@@ -138,7 +138,7 @@ class Dispatcher:
     def owe(self, backend: str, call: Call, tx: Transaction | None) -> None:
         """Write a message down for a backend and have it delivered."""
         leg = self.legs.get(backend)
-        if not self.ledger.owe(backend, call, tx, self._host.settings.journal.entries):
+        if not self.ledger.owe(backend, call, tx, self._host.settings.journal):
             self._lost(backend, call.action, "too many messages are owed")
         elif leg is not None:
             leg.deliver()
@@ -197,8 +197,8 @@ class Dispatcher:
 
     def from_station(self, call: Call, respond: Respond) -> None:
         """Take a call that may belong to a transaction, that rules look into, or that somebody is owed."""
-        if is_transaction(call.action) and (why := self.ledger.doubts(self.version, call, single=self.single)):
-            self.close(TRY_AGAIN, f"{why}: nobody knows what runs here")
+        if why := self.ledger.doubts(self.version, call, self._host.settings.journal, single=self.single):
+            self.close(TRY_AGAIN, why)
             return
         policy = self.policies.by_action.get(plain_action(call.action))
         if policy is not None:

@@ -12,12 +12,14 @@ from voltgate.ocpp.actions import plain_action
 from voltgate.ocpp.ids import plain_fields
 from voltgate.ocpp.messages import FOREVER, Call
 from voltgate.ocpp.wheel import Wheel
-from voltgate.relay.records import OWED_AT_ONCE, Lease, OwedRecord, Page, Piece, Store, TransactionRecord, is_time
+from voltgate.relay.records import OWED_AT_ONCE, ROW, Lease, OwedRecord, Page, Piece, Store, TransactionRecord, is_time
 
 UNKNOWN = ""
 """In the place of a backend: those who will be owed it are not known yet."""
 _REST = 1.0
 """Seconds for which the right to deliver is kept when nothing is owed any more."""
+LITTLE = 256
+"""The part of a station's bytes that it may be owed where all together are owed too much."""
 MOST_ASIDE = 100
 """Transactions of one station with one backend that may be set aside."""
 
@@ -26,12 +28,16 @@ MOST_ASIDE = 100
 class JournalSettings:
     """What bounds a journal. `age` is in seconds, `entries` are those of one station with one backend.
 
+    `bytes` are those of one station, `total` of all together; what nobody is paid by has half of each.
+
     `rate` is how many overdue messages a second a backend is sent in all; `attempts` how often a message that nobody is
     paid by may fail before it is given up.
     """
 
     age: float = 30 * 86400.0
     entries: int = 1000
+    bytes: int = 16 << 20
+    total: int = 8 << 30
     rate: float = 50.0
     attempts: int = 10
 
@@ -78,21 +84,9 @@ class Journal:
     """
 
     __slots__ = (
-        "_debts",
-        "_epoch",
-        "_held",
-        "_idle_since",
-        "_leased",
-        "_leasing",
-        "_read",
-        "_seq",
-        "_station",
-        "_store",
-        "_under_way",
-        "_unwanted",
-        "_void",
-        "_wall",
-    )
+        "_debts", "_epoch", "_held", "_idle_since", "_leased", "_leasing", "_read", "_seq", "_station", "_store",
+        "_under_way", "_unwanted", "_void", "_wall", "bytes",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -106,7 +100,8 @@ class Journal:
         self._wall = wall
         self._read = read
         self._debts: dict[str, _Debt] = {}
-        self._seq = 0
+        self._seq = self.bytes = 0
+        """The number of the last message, and the bytes of all that backends are owed."""
         self._under_way: tuple[int, ...] = ()
         self._void: tuple[str, ...] = ()
         """The refs of transactions of which nothing is owed: the station has said all of it again in another."""
@@ -136,6 +131,8 @@ class Journal:
             debt = self._debt(each.backend)
             debt.messages = max(each.messages, len(debt.hand))
             debt.whole = debt.messages == len(debt.hand)
+        in_hand = sum(len(record.payload) + ROW for debt in self._debts.values() for record in debt.hand)
+        self.bytes = max(in_hand, sum(each.bytes for each in page.debts))
         if again and self._store.lasting:
             self._drop_hands()  # what the page says may have been delivered since
 
@@ -183,16 +180,33 @@ class Journal:
 
     # Entering and striking out.
 
-    def enter(self, backend: str, call: Call, transaction: str, most: int | None = None) -> OwedRecord | None:
-        """Write a message down for a backend; None if it is owed `most` and nobody is paid by this one."""
+    def is_full(self, bounds: JournalSettings) -> bool:
+        """Return whether there is no room for what somebody is paid by.
+
+        Where all together are owed too much, those of whom a little is owed are not to blame, and go on.
+        """
+        return self.bytes >= bounds.bytes or (
+            self._store.owed_bytes >= bounds.total and self.bytes >= bounds.bytes // LITTLE
+        )
+
+    def _has_room(self, debt: _Debt | None, bounds: JournalSettings) -> bool:
+        """Return whether there is room for what nobody is paid by."""
+        if self._store.owed_bytes >= bounds.total // 2 or self.bytes >= bounds.bytes // 2:
+            return False
+        return debt is None or debt.messages < bounds.entries
+
+    def enter(
+        self, backend: str, call: Call, transaction: str, bounds: JournalSettings | None = None
+    ) -> OwedRecord | None:
+        """Write a message down for a backend; None if there is no room and nobody is paid by this one."""
         debt = self._debts.get(backend)
-        if debt is not None and most is not None and debt.messages >= most and not is_paid_by(call):
+        if bounds is not None and not is_paid_by(call) and not self._has_room(debt, bounds):
             return None
         debt = self._debt(backend)
         payload, at = bytes(call.payload), self._wall()
         self._seq = max(self._seq + 1, int(at * 1_000_000))  # another process that has the station counts as well
         record = OwedRecord(self._station, self._seq, backend, at, call.action, call.id, payload, transaction)
-        debt.messages += 1
+        debt.messages, self.bytes = debt.messages + 1, self.bytes + len(payload) + ROW
         debt.grew = True
         if debt.whole and (len(debt.hand) < OWED_AT_ONCE or not self._store.lasting or backend == UNKNOWN):
             debt.hand.append(record)
@@ -211,7 +225,7 @@ class Journal:
             debt.settled.add(record.seq)
         if record in debt.hand:
             debt.hand.remove(record)
-            debt.messages -= 1
+            debt.messages, self.bytes = debt.messages - 1, max(0, self.bytes - len(record.payload) - ROW)
         self._forget_if_empty(record.backend, debt)
 
     def void(self, transaction: str) -> None:
@@ -241,6 +255,7 @@ class Journal:
     def _forget_if_empty(self, backend: str, debt: _Debt) -> None:
         if debt.whole and not debt.hand and debt.reading is None and not debt.aside:
             self._debts.pop(backend, None)
+            self.bytes = self.bytes if self._debts else 0
 
     # What is next.
 

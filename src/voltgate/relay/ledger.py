@@ -8,14 +8,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import uuid4
 
-from voltgate.ocpp.actions import BOOT
+from voltgate.ocpp.actions import BOOT, is_transaction
 from voltgate.ocpp.families import may_be_of
 from voltgate.ocpp.ids import Token, integer, transaction_of
 from voltgate.ocpp.messages import FOREVER, Call, Reply, Result
 from voltgate.relay import audit
 from voltgate.relay.calendar import Calendar
 from voltgate.relay.invitation import Invitation, read_invitation
-from voltgate.relay.journal import UNKNOWN, Journal, is_paid_by
+from voltgate.relay.journal import LITTLE, UNKNOWN, Journal, JournalSettings, is_paid_by
 from voltgate.relay.numbers import Numbers, mint
 from voltgate.relay.records import (
     FactRecord,
@@ -37,8 +37,10 @@ REMEMBERED = 8
 """Transactions that ended and are still found by a station that repeats itself."""
 MOST_INVITATIONS = 64
 
-AWAY, UNREADABLE = "The database is away", "A row of the database cannot be read"
-"""Why nobody can say what is on record."""
+AWAY = "The database is away: nobody knows what runs here"
+UNREADABLE = "A row of the database cannot be read: nobody knows what runs here"
+FULL = "Backends are owed as much as may be kept"
+"""Why a transaction message cannot be taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,25 +62,9 @@ class Ledger:
     """
 
     __slots__ = (
-        "_draw",
-        "_ended",
-        "_facts",
-        "_invitations",
-        "_is_over",
-        "_struck",
-        "_vague_until",
-        "incomplete",
-        "journal",
-        "numbers",
-        "renumbered",
-        "running",
-        "settings",
-        "station",
-        "store",
-        "unread",
-        "unreadable",
-        "wall",
-    )
+        "_draw", "_ended", "_facts", "_invitations", "_is_over", "_struck", "_vague_until", "incomplete", "journal",
+        "numbers", "renumbered", "running", "settings", "station", "store", "unread", "unreadable", "wall",
+    )  # fmt: skip
 
     def __init__(self, station: str, store: Store, calendar: Calendar, draw: Callable[[], float], page: Page) -> None:
         self.station = station
@@ -138,8 +124,16 @@ class Ledger:
             capped = self._invitations[self._invitations.index(late)] = replace(late, expires=last)
             self.store.put(capped.record(self.station))
 
-    def doubts(self, version: str, call: Call, *, single: bool) -> str:
-        """Return why something may be on record that matters for a transaction message, unknown here; "" if not."""
+    def doubts(self, version: str, call: Call, bounds: JournalSettings, *, single: bool) -> str:
+        """Return why a transaction message cannot be taken now, so that its station has to keep it; "" if it can.
+
+        Something may be on record that matters for it and is unknown here, or there is no room for it.
+        """
+        if not is_transaction(call.action):
+            return ""
+        journal = self.journal
+        if journal.bytes >= bounds.bytes // LITTLE and is_paid_by(call) and journal.is_full(bounds):
+            return FULL
         if self.unreadable or self._vague_until:
             named = transaction_of(version, call)
             if self._is_unreadable(named, call) or self._is_vague(named, call):
@@ -423,12 +417,12 @@ class Ledger:
 
     # What is owed.
 
-    def owe(self, backend: str, call: Call, tx: Transaction | None, most: int | None = None) -> bool:
-        """Write a message into the journal; False if the backend is owed `most` and nobody is paid by this one."""
+    def owe(self, backend: str, call: Call, tx: Transaction | None, bounds: JournalSettings | None = None) -> bool:
+        """Write a message into the journal; False if there is no room and nobody is paid by this one."""
         if tx is not None and backend != UNKNOWN:
             tx.note(backend, call)
         ref = uuid4().hex if tx is None and is_paid_by(call) else "" if tx is None else tx.ref
-        return self.journal.enter(backend, call, ref, most) is not None
+        return self.journal.enter(backend, call, ref, bounds) is not None
 
     def kept(self, tx: Transaction) -> list[OwedRecord]:
         """Return, in order, the events of a transaction that will be owed to the backend that turns out to own it."""

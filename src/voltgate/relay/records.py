@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import Any, Protocol, TypeAlias
 
+ROW = 200
+"""Bytes of a row of what is owed, without its payload."""
 OWED_AT_ONCE = 16
 """Messages of one backend that are read with a page, or at a time."""
 
@@ -164,10 +166,11 @@ Record: TypeAlias = PageRecord | AuditRecord | RegisterRecord
 
 @dataclass(frozen=True, slots=True)
 class Debt:
-    """How many messages one backend is owed of a station: all that are on disk."""
+    """How many messages, of how many bytes, one backend is owed of a station: all that are on disk."""
 
     backend: str
     messages: int
+    bytes: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,6 +245,10 @@ class Store(Protocol):
     def lasting(self) -> bool:
         """Whether what is put can be read back later."""
 
+    @property
+    def owed_bytes(self) -> int:
+        """The bytes of what all backends are owed, when they were last measured."""
+
     def put(self, record: Record) -> None:
         """Keep a record, in place of the one with the same key; on disk soon."""
 
@@ -314,6 +321,11 @@ class Nowhere:
     def lasting(self) -> bool:
         """Nothing can be read back."""
         return False
+
+    @property
+    def owed_bytes(self) -> int:
+        """Nothing is owed for long."""
+        return 0
 
     def put(self, record: Record) -> None:
         """Keep nothing."""

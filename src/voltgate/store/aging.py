@@ -14,6 +14,7 @@ from voltgate.store.address import SQLITE, reading
 from voltgate.store.leases import clock_of
 from voltgate.store.letters import KEEP as LETTERS
 from voltgate.store.notices import KEEP as NOTICES
+from voltgate.store.sizes import owed_size
 from voltgate.store.state import DatabaseSettings
 from voltgate.store.tables import audit, invitations, leases, letters, nodes, notices, numbers, owed, transactions
 from voltgate.store.writing import deletion
@@ -29,11 +30,12 @@ _A_DAY = 86400.0
 log = structlog.get_logger("voltgate.store")
 
 
-async def measure_journal(engine: AsyncEngine) -> tuple[int, float]:
-    """Return how many messages backends are owed, and since when the oldest; 0 when there is none."""
+async def measure_journal(engine: AsyncEngine) -> tuple[int, float, int]:
+    """Return how many messages backends are owed, since when the oldest, and their bytes; 0 when there is none."""
     async with reading(engine).connect() as connection:
-        row = (await connection.execute(select(func.count(), func.min(owed.c.at)))).one()
-    return int(row[0]), float(row[1]) if isinstance(row[1], float | int) else 0.0  # a text, if no row has a time
+        row = (await connection.execute(select(func.count(), func.min(owed.c.at), owed_size()))).one()
+    since = float(row[1]) if isinstance(row[1], float | int) else 0.0  # a text, if no row has a time
+    return int(row[0]), since, int(row[2])
 
 
 async def owed_by_backend(engine: AsyncEngine, now: float) -> dict[str, tuple[int, float]]:

@@ -91,15 +91,8 @@ class Database:
         self.node = holder.name
         """The `id` of this process among those on one database."""
         self._writer = Writer(url.drivername, self.locations)
-        self.pages = StoredPages(
-            self._asked,
-            self.locations,
-            self._pending,
-            self._wake,
-            self._wall,
-            lambda: self._reason,
-            self._settings.patience,
-        )
+        whole, patience = (self._asked, self.locations, self._pending, self._wake, self._wall), self._settings.patience
+        self.pages = StoredPages(*whole, lambda: self._reason, patience)
         self._leases = Leases(holder) if url.drivername == POSTGRESQL else Undivided()
 
     def __repr__(self) -> str:
@@ -219,6 +212,11 @@ class Database:
         return self._counts.state(self._reason, len(self._pending), self._pending.dropped, self._wall())
 
     # The port.
+
+    @property
+    def owed_bytes(self) -> int:
+        """The bytes of what all backends are owed, when they were last measured."""
+        return self._counts.owed_bytes
 
     def put(self, record: Record) -> None:
         """Keep a record, in place of the one with the same key; on disk soon."""
@@ -434,7 +432,8 @@ class Database:
         with suppress(*FAILURES):
             if self._reason is None:
                 async with asyncio.timeout(_LOOK):
-                    self._counts.owed, self._counts.oldest_owed = await measure_journal(engine)
+                    counts = self._counts
+                    counts.owed, counts.oldest_owed, counts.owed_bytes = await measure_journal(engine)
                     self._wall.agrees = await clocks_agree(engine, self._wall())
                     if self._looks >= self._purge_at and self._wall.is_steady:
                         await self.purge()

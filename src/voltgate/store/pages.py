@@ -19,6 +19,7 @@ from voltgate.relay.records import (
     Piece,
     TransactionRecord,
 )
+from voltgate.store.sizes import owed_size
 from voltgate.store.tables import facts, invitations, numbers, owed, transactions
 
 REMEMBERED = 8
@@ -77,14 +78,14 @@ def _first_owed(stations: list[str]) -> Any:
 async def _with_debts(connection: AsyncConnection, pages: dict[str, Page]) -> dict[str, Page]:
     """Enter how much each backend is owed in all, and the last number that was given."""
     counted = (
-        select(owed.c.station, owed.c.backend, func.count(), func.max(owed.c.seq))
+        select(owed.c.station, owed.c.backend, func.count(), func.max(owed.c.seq), owed_size())
         .where(owed.c.station.in_([station for station, page in pages.items() if page.owed]))
         .group_by(owed.c.station, owed.c.backend)
         .order_by(owed.c.station, owed.c.backend)
     )
-    for station, backend, messages, last in await connection.execute(counted):
+    for station, backend, messages, last, size in await connection.execute(counted):
         page = pages[station]
-        debts = (*page.debts, Debt(backend, messages)) if backend else page.debts
+        debts = (*page.debts, Debt(backend, messages, int(size))) if backend else page.debts
         seq = last if isinstance(last, int) else 0  # a row is damaged: the largest of all is not known
         pages[station] = replace(page, debts=debts, last_owed=max(page.last_owed, seq))
     return pages

@@ -47,6 +47,7 @@ class State:
     slowest: float
     owed: int
     oldest_owed: float
+    owed_bytes: int
 
 
 @dataclass(slots=True)
@@ -63,6 +64,7 @@ class Counts:
     slowest: float = 0.0
     owed: int = 0
     oldest_owed: float = 0.0
+    owed_bytes: int = 0
 
     def state(self, reason: str | None, pending: int, dropped: int, now: float) -> State:
         """Return how the database is."""
@@ -80,4 +82,5 @@ class Counts:
             self.slowest,
             self.owed,
             max(0.0, now - self.oldest_owed) if self.owed else 0.0,
+            self.owed_bytes,
         )

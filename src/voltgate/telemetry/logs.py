@@ -138,22 +138,22 @@ def _printable(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMappi
     """Escape what a terminal may obey: texts come from strangers, and ConsoleRenderer quotes only some of them."""
     for field, value in event.items():
         if isinstance(value, str):
-            event[field] = _escaped(value)
+            event[field] = _escaped(value, repr)
     return event
 
 
-def _escaped(text: str, kept: str = "") -> str:
-    """Escape the characters of control and direction, but for those `kept`, as both Python and JSON write them."""
+def _escaped(text: str, write: Callable[[str], str], kept: str = "") -> str:
+    """Escape the characters of control and direction, but for those `kept`: `write` quotes one."""
     if text.isprintable():
         return text
-    return "".join(char if char.isprintable() or char in kept else json.dumps(char)[1:-1] for char in text)
+    return "".join(char if char.isprintable() or char in kept else write(char)[1:-1] for char in text)
 
 
 def _plainly(to: TextIO, info: Any) -> None:
     """Write a traceback: others show the values of variables, and so passwords and tokens."""
     text = io.StringIO()
     structlog.dev.plain_traceback(text, info)
-    to.write(_escaped(text.getvalue(), "\n"))
+    to.write(_escaped(text.getvalue(), repr, "\n"))
 
 
 def _loss(lost: dict[str, int]) -> dict[str, Any]:
@@ -164,7 +164,7 @@ _encode = msgspec.json.Encoder(enc_hook=str).encode
 
 
 def _json(value: Any, **_: Any) -> str:
-    return _escaped(_encode(value).decode())
+    return _escaped(_encode(value).decode(), json.dumps)
 
 
 _LEVELS: dict[Severity, int] = {

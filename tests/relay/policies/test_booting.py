@@ -117,3 +117,14 @@ def test_a_boot_is_told(version: str, payload: bytes, told: tuple[str, ...]) -> 
     for number in (b"1", b"2"):
         stage.station.sends(b'[2,"' + number + b'","BootNotification",' + payload + b"]")
     assert stage.happened(StationBooted) == [StationBooted("CP-1", *told)] * 2
+
+
+def test_a_large_boot_is_passed_on_and_not_kept() -> None:
+    """A BootNotification of more than 16 KiB goes on whole, and is neither written down nor told again."""
+    stage = Stage(one("a"))
+    stage.up("a")
+    stage.station.sends(2, "b", "BootNotification", {"chargePointVendor": "x" * 20_000})
+    ((*_, heard),) = stage["a"].line.take()
+    assert len(heard["chargePointVendor"]) == 20_000
+    assert [fact for fact in stage.store.of(FactRecord) if fact.name == "boot"] == []
+    assert stage.session.boot is None

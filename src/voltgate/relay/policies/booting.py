@@ -25,6 +25,8 @@ _NAMES = (
     ("vendorName", "model", "firmwareVersion"),
 )
 """What a station of 1.x, and of 2.x, calls its vendor, its model and its firmware."""
+_LARGEST = 16 << 10
+"""Bytes of a BootNotification that is kept, to be told again."""
 _LONGEST = 100
 """Characters of what a station says of itself, as far as it is told."""
 
@@ -34,11 +36,11 @@ def boot(context: Context, call: Call, respond: Respond) -> None:
     registration = context.registration
     registration.booting, registration.heard = call, False
     registration.held = enforced(context)
-    if call.action == BOOT:
+    if call.action == BOOT and call.size <= _LARGEST:
         context.ledger.note("boot", bytes(call.payload).decode())
         registration.changed(bytes(call.payload))
     else:
-        registration.changed()  # a signed one cannot be told again under this name
+        registration.changed()  # a signed one cannot be told again under this name, and nobody keeps one so large
     _tell(context, call)
     context.answer(context.plan(call), call, partial(_booted, context, call, respond))
 
