@@ -303,6 +303,10 @@ def _add_commands() -> None:
         from voltgate.client.replaying import app as replaying  # noqa: PLC0415
 
         app.add_typer(replaying)
+    if not arguments or arguments[0] in {"security", "certificates"}:
+        from voltgate.client.security import app as security  # noqa: PLC0415
+
+        app.add_typer(security)
     if not arguments or arguments[0] == "users":
         from voltgate.client.people import app as people  # noqa: PLC0415
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from voltgate.carriers.handshake import Handshake, Refused
+from voltgate.directory.profiles import Arrival
 from voltgate.directory.stations import Directory, Station
 from voltgate.ocpp.dialect import Dialect
 from voltgate.relay.backend import Backend
@@ -26,8 +27,8 @@ class Habits:
 class Snapshot:
     """What the configuration says: replaced as a whole when it changes.
 
-    `settings`, `habits` and `dialect` give what applies to a station; `authenticate` gives None for one that may come,
-    or why not.
+    `settings`, `habits` and `dialect` give what applies to a station; `authenticate` gives with which security profile
+    one may come, or why not, and `came` is told when it has come in.
     """
 
     directory: Directory
@@ -36,7 +37,8 @@ class Snapshot:
     settings: Callable[[Station, str], SessionSettings]
     habits: Callable[[Station], Habits]
     dialect: Callable[[Station, str], Dialect]
-    authenticate: Callable[[Station, Handshake], Awaitable[Refused | None]]
+    authenticate: Callable[[Station, Handshake], Awaitable[Refused | Arrival]]
+    came: Callable[[Station, Arrival], None]
     running: Literal["owner", "wait"] = "owner"
     """What becomes of a station that moves while it charges: all but the transaction moves, or it waits for the end."""
     no_common_subprotocol: Literal["refuse", "close"] = "refuse"

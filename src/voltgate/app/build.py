@@ -76,6 +76,7 @@ def build(config: Config, surroundings: Surroundings, before: Snapshot | None) -
         habits=_habits,
         dialect=_dialect_of(config),
         authenticate=surroundings.authentication.check,
+        came=surroundings.authentication.came,
         running=config.claims.running,
         no_common_subprotocol=config.protocol.no_common_subprotocol,
         subprotocol_aliases=config.protocol.subprotocol_aliases,
@@ -117,6 +118,8 @@ def _entry(section: StationEntry, config: Config) -> Entry:
         missing_subprotocol=protocol.missing_subprotocol,
         credentials=_credentials(section, protocol.basic_passwords),
         aliases=section.aliases,
+        profiles=None if section.security_profiles is None else frozenset(section.security_profiles),
+        organizations=frozenset(section.organizations),
         more=section,
     )
 

@@ -48,7 +48,7 @@ from voltgate.ocpp.soap.names import VERSIONS
 from voltgate.ocpp.wheel import Wheel
 from voltgate.relay.backend import Endpoint
 from voltgate.relay.carrier import Carrier
-from voltgate.relay.events import Listen
+from voltgate.relay.events import CertificateRefused, Listen
 from voltgate.relay.rule import CLAIMANT
 
 _AROUND = 64 << 10
@@ -71,6 +71,7 @@ class Carriers:
 
     def __init__(self, config: Config, wheel: Wheel, clock: Callable[[], float], listen: Listen, keep: Keep) -> None:
         self.names = Resolver()
+        self._listen = listen
         client = Client(config.limits.message_size, f"voltgate/{__version__}", names=self.names)
         self.websocket = WebsocketCarrier(wheel, clock, report, self.names)
         self.soap = SoapCarrier(client, Callbacks(), clock)
@@ -102,6 +103,10 @@ class Carriers:
             if each.listener is not None
         )
 
+    def unverified(self, listener: str, address: str, reason: str) -> None:
+        """Tell of a certificate of a station that was not accepted."""
+        self._listen(CertificateRefused(listener, address, reason))
+
     def follow(self, config: Config, callback_key: bytes) -> None:
         """Go by a configuration."""
         self.soap.patience = config.calls.backend
@@ -125,7 +130,16 @@ def _websocket_listener(
     carriers: Carriers, handlers: _Handlers, settings: ListenerSettings, refusals: dict[str, int]
 ) -> Listener:
     wheel, clock, counts = carriers.wheel, carriers.clock, carriers.of_stations
-    return Listener(settings, handlers.admit, wheel, clock, report=report, counts=counts, refusals=refusals)
+    return Listener(
+        settings,
+        handlers.admit,
+        wheel,
+        clock,
+        report=report,
+        counts=counts,
+        refusals=refusals,
+        unverified=carriers.unverified,
+    )
 
 
 def _soap_listener(

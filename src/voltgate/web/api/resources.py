@@ -16,6 +16,7 @@ from voltgate.web.api import (
     nodes,
     owed,
     routes,
+    security,
     sessions,
     stations,
     waiting,
@@ -26,6 +27,6 @@ def routers() -> list[APIRouter]:
     """Return the routers; they use the queries in `request.app.state.queries`."""
     resources = (
         stations, calls, sessions, backends, routes, waiting, nodes, events, live, messages, audit, owed, alerts,
-        configuration,
+        configuration, security,
     )  # fmt: skip
     return [resource.router for resource in resources]
