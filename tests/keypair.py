@@ -51,6 +51,17 @@ class Authority:
         return certificate, key
 
 
+def write_revoked(file: Path) -> None:
+    """Write the list of an authority that has revoked nothing."""
+    now = datetime.datetime.now(datetime.UTC)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "authority")])
+    made = x509.CertificateRevocationListBuilder().issuer_name(name).last_update(now)
+    signed = made.next_update(now + datetime.timedelta(days=1)).sign(
+        ec.generate_private_key(ec.SECP256R1()), hashes.SHA256()
+    )
+    file.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
+
+
 def _certified(
     private: Key,
     subject: str,

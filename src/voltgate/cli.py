@@ -7,6 +7,7 @@ import signal
 import sys
 from collections import Counter
 from collections.abc import Callable, Coroutine
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -278,63 +279,31 @@ def _with_database(config: Path | None, do: Callable[[URL], Coroutine[None, None
         raise typer.Exit(2) from None
 
 
-_CHARGING = frozenset({"networks", "id-tokens", "transactions"})
-_MANAGING = frozenset({"csms-stations", "reservations", "commands", "tariffs"})
-_OPERATING = frozenset(
-    "reset start stop unlock availability limit trigger firmware logs configuration command jobs".split()
-)
-_CLIENTS = frozenset("stations sessions backends nodes drain undrain claims claim waiting tail events send".split())
+_ELSEWHERE = {
+    "client.cli": "stations sessions backends nodes drain undrain claims claim waiting tail events send",
+    "client.charging": "networks id-tokens transactions",
+    "client.managing": "csms-stations reservations commands tariffs",
+    "client.operating": ("reset start stop unlock availability limit trigger firmware logs configuration command jobs"),
+    "client.history": "log record",
+    "client.callbacks": "callbacks",
+    "client.alerting": "alerts",
+    "client.explaining": "explain",
+    "client.replaying": "replay",
+    "client.security": "security certificates",
+    "client.people": "users",
+    "simulator.cli": "simulate demo backend",
+}
+"""The modules whose commands are imported only if one of them is called, or all are listed."""
 
 
 def _add_commands() -> None:
-    """Add the commands of the simulator and the clients if one of them is called or all are listed."""
+    """Add the commands of the simulator and the clients, as far as they are wanted."""
     if sys.argv[1:] == ["--version"]:
         return
-    arguments = [argument for argument in sys.argv[1:] if not argument.startswith("-")]
-    if not arguments or arguments[0] in _CLIENTS:
-        from voltgate.client.cli import app as clients  # noqa: PLC0415
-
-        app.add_typer(clients)
-    if not arguments or arguments[0] in _CHARGING:
-        from voltgate.client.charging import app as charging  # noqa: PLC0415
-
-        app.add_typer(charging)
-    if not arguments or arguments[0] in _MANAGING:
-        from voltgate.client.managing import app as managing  # noqa: PLC0415
-
-        app.add_typer(managing)
-    if not arguments or arguments[0] in _OPERATING:
-        from voltgate.client.operating import app as operating  # noqa: PLC0415
-
-        app.add_typer(operating)
-    if not arguments or arguments[0] in {"log", "record"}:
-        from voltgate.client.history import app as history  # noqa: PLC0415
-
-        app.add_typer(history)
-    if not arguments or arguments[0] == "callbacks":
-        from voltgate.client.callbacks import app as callbacks  # noqa: PLC0415
-
-        app.add_typer(callbacks)
-    if not arguments or arguments[0] == "alerts":
-        from voltgate.client.alerting import app as alerting  # noqa: PLC0415
-
-        app.add_typer(alerting)
-    if not arguments or arguments[0] == "explain":
-        from voltgate.client.explaining import app as explaining  # noqa: PLC0415
-
-        app.add_typer(explaining)
-    if not arguments or arguments[0] == "replay":
-        from voltgate.client.replaying import app as replaying  # noqa: PLC0415
-
-        app.add_typer(replaying)
-    if not arguments or arguments[0] == "users":
-        from voltgate.client.people import app as people  # noqa: PLC0415
-
-        app.add_typer(people)
-    if not arguments or arguments[0] in {"simulate", "demo", "backend"}:
-        from voltgate.simulator.cli import app as simulator  # noqa: PLC0415
-
-        app.add_typer(simulator)
+    called = next((argument for argument in sys.argv[1:] if not argument.startswith("-")), None)
+    for module, names in _ELSEWHERE.items():
+        if called is None or called in names.split():
+            app.add_typer(import_module(f"voltgate.{module}").app)
 
 
 def _mistakes() -> tuple[type[ConfigErrors], ...]:

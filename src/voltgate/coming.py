@@ -9,6 +9,7 @@ from typing import NamedTuple, TypeAlias
 
 from voltgate.carriers.handshake import NOBODY, Handshake, Refused
 from voltgate.dialler import Dialler
+from voltgate.directory.profiles import Arrival
 from voltgate.directory.stations import Station
 from voltgate.gates import in_turn
 from voltgate.ocpp.close_codes import GOING_AWAY
@@ -40,6 +41,8 @@ class Pending:
     route: Route
     choice: Choice
     number: int
+    arrival: Arrival | None = None
+    """With which security profile it comes; None: it does not come by itself."""
 
     @property
     def is_brokered(self) -> bool:

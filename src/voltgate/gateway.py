@@ -123,15 +123,16 @@ class Gateway:
         snapshot, station = self.snapshot, self._find(handshake)
         if isinstance(station, Refused):
             return station
-        refused = await snapshot.authenticate(station, handshake) if comes else None
-        if refused is not None:
-            return refused
+        arrival = await snapshot.authenticate(station, handshake) if comes else None
+        if isinstance(arrival, Refused):
+            return arrival
         route, choice = snapshot.routes[station.route], Choice(snapshot, station, handshake, spoken)
         if self._pages.away and self._is_blind(station, route):
             return _BLIND
         if self.draining:  # since it began to come
             return _DRAINING
-        return Pending(snapshot, station, dial_context_of(handshake, station), route, choice, next(self._numbers))
+        dial_context = dial_context_of(handshake, station)
+        return Pending(snapshot, station, dial_context, route, choice, next(self._numbers), arrival)
 
     async def _take(self, pending: Pending) -> Taken | Refused:
         """Have this gateway write a station's page; without it the station may come in if nobody can be mistaken."""
@@ -263,6 +264,8 @@ class Gateway:
         self.sessions[station.key] = session
         self.waiting_room.forget(session.identity)
         self._handshakes[session] = pending.number
+        if pending.arrival is not None:
+            snapshot.came(station, pending.arrival)
         self._pages.came(session.key, taken=taken.page is not None)
         session.connect(wire)
         plans = plans_of(snapshot, station, session)

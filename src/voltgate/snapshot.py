@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from voltgate.carriers.handshake import Handshake, Refused
+from voltgate.directory.profiles import Arrival
 from voltgate.directory.stations import Directory, Station
 from voltgate.ocpp.dialect import Dialect
 from voltgate.relay.backend import Backend
@@ -30,8 +31,9 @@ Decided: TypeAlias = "Callable[[int | None], None]"
 class Snapshot:
     """What the configuration says: replaced as a whole when it changes.
 
-    `settings`, `habits` and `dialect` give what applies to a station; `authenticate` gives None for one that may come,
-    or why not; `attempt` begins a try that a backend decides on, unless too many have failed.
+    `settings`, `habits` and `dialect` give what applies to a station; `authenticate` gives with which security profile
+    one may come, or why not, and `came` is told when it has come in; `attempt` begins a try that a backend decides on,
+    unless too many have failed.
     """
 
     directory: Directory
@@ -40,7 +42,8 @@ class Snapshot:
     settings: Callable[[Station, str], SessionSettings]
     habits: Callable[[Station], Habits]
     dialect: Callable[[Station, str], Dialect]
-    authenticate: Callable[[Station, Handshake], Awaitable[Refused | None]]
+    authenticate: Callable[[Station, Handshake], Awaitable[Refused | Arrival]]
+    came: Callable[[Station, Arrival], None]
     attempt: Callable[[Station, Handshake], Decided | Refused]
     running: Literal["owner", "wait"] = "owner"
     """What becomes of a station that moves while it charges: all but the transaction moves, or it waits for the end."""

@@ -181,9 +181,9 @@ class SoapGateway:
         snapshot, age = self._gateway.snapshot, self._age()
         known = snapshot.directory.find(station.session.identity)
         credentials = None if known is None else known.credentials
-        refused = None if known is None else await snapshot.authenticate(known, handshake)
-        if refused is not None:
-            return refused
+        arrival = None if known is None else await snapshot.authenticate(known, handshake)
+        if isinstance(arrival, Refused):
+            return arrival
         if credentials is None and station.authorization != handshake.authorization:
             refused = await verdict(self._dialler, snapshot.backends, station.session, handshake)
             if refused is not None:

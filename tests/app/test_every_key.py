@@ -19,7 +19,7 @@ from pydantic import BaseModel
 
 from tests.app.running import Running, running
 from tests.harness.ports import free_port
-from tests.keypair import write_pair
+from tests.keypair import write_pair, write_revoked
 from voltgate.carriers.soap.listener import SoapListener as SoapCarrierListener
 from voltgate.carriers.websocket.listener import Listener as CarrierListener
 from voltgate.config import Config, alert_channels
@@ -439,6 +439,13 @@ ROWS: Mapping[type[BaseModel], Mapping[str, Row]] = {
         "ping": Row(20, lambda r: listener(r).settings.link.ping),
         "misses": Row(5, lambda r: listener(r).settings.link.misses),
         "client_authority": Row("a.pem", lambda r: Path(listener(r).settings.client_authority or "").name),
+        "security_profiles": Row([2], lambda r: list(listener(r).settings.profiles)),
+        "organizations": Row(["Ours"], lambda r: list(listener(r).settings.organizations)),
+        "revocation_lists": Row(
+            ["revoked.pem"],
+            lambda r: [Path(each).name for each in listener(r).settings.revocation_lists],
+            beside={"listen.stations.0.client_authority": "a.pem"},
+        ),
         "lenient_upgrade": Row(True, lambda r: listener(r).settings.lenient_upgrade),
         "lenient_path": Row(False, lambda r: listener(r).settings.lenient_path),
     },
@@ -553,6 +560,7 @@ ROWS: Mapping[type[BaseModel], Mapping[str, Row]] = {
             "http://y.example/{hash}", lambda r: station(r).credentials.certificates, beside=LOOKUP
         ),
         "organizations": Row(["Ours"], lambda r: list(station(r).credentials.organizations), beside=LOOKUP),
+        "security_profiles": Row([2], lambda r: list(station(r).entry.profiles), beside=PASSWORD),
         "aliases": Row(["/odd/path"], known("", "/odd/path"), True, beside=ONE),
         "versions": Row(["ocpp1.6"], lambda r: list(station(r).versions)),
         "window": Row(3, lambda r: session(r).window),
@@ -940,6 +948,7 @@ async def test_every_key_is_taken_or_named(
     for name in "ab":
         shutil.copy(tmp_path / f"{name}.key", tmp_path / f"{name}2.key")
     shutil.copy(tmp_path / "a.pem", tmp_path / "a2.pem")
+    write_revoked(tmp_path / "revoked.pem")
     (tmp_path / "list.txt").write_text("04E1\n")
     (tmp_path / "names.json").write_text('{"CP1": "North"}')
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "a.pem"))  # the system's are many, and read for each backend

@@ -42,6 +42,7 @@ from voltgate.web.user_access import UserAccess
 GATEWAY, TEST = "the gateway", "the test"
 TASKS = {"register", "late pages", "configuration", "http", "api tokens", "store writing", "store looking"} | {
     "api users",
+    "station security",
     "csms costs",
     "csms heard",
     "csms presence",
@@ -217,10 +218,11 @@ def breakable(running: Instance, monkeypatch: pytest.MonkeyPatch) -> dict[str, t
     assert store is not None
     assert system is not None
     assert parts.operating is not None
-    recorder = parts.messages.recorder
+    recorder, security = parts.messages.recorder, parts.surroundings.authentication.security
     return {
         "register": (breaking(parts.claiming, "tidy"), bool),
         "late pages": (breaking(parts.gateway, "read_again"), bool),
+        "station security": (breaking(security, "_write"), security._wake.set),
         "monitoring": (breaking(parts.monitoring._rates, "look"), bool),
         "monitoring of the rest": (breaking(parts.monitoring._lengths, "end_round"), bool),
         "alerts": (breaking(parts.alerting, "_follow_names"), bool),
@@ -324,6 +326,7 @@ BEGUN = {
     ("csms/uploads.py", "address"): "one file of the folder, for who waits for it",
     ("csms/uploads.py", "take_back"): "one file of the folder, for who waits for it",
     ("directory/hashes.py", "__init__"): "threads that verify passwords; what is raised there its asker gets",
+    ("web/station_security.py", "change_password"): "one hash, for who waits for it",
     ("leaving.py", "let_all_go"): "the farewell to one station, within the grace",
     ("replay/playing.py", "_link"): "of a command: what one link hears; a fault ends the replay",
     ("replay/playing.py", "_over"): "of a command: its end, or a signal",

@@ -4,53 +4,87 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from math import ceil
 from urllib.parse import urlsplit
 
-from voltgate.carriers.handshake import Handshake, Refused
+from voltgate.carriers.handshake import Certified, Handshake, Refused
 from voltgate.carriers.websocket.origin import address_of
 from voltgate.carriers.websocket.reaching import Attempt
 from voltgate.carriers.websocket.resolver import Resolver
 from voltgate.config import Config
+from voltgate.directory import certificates
 from voltgate.directory.hook import Hook
 from voltgate.directory.lookup import Lookup, Shown
-from voltgate.directory.passwords import Denied, Passwords
+from voltgate.directory.passwords import MISSING, Denied, Passwords
+from voltgate.directory.profiles import CERTIFICATE, Arrival, Unfit, Wanted, arrival
+from voltgate.directory.security import StationSecurity
 from voltgate.directory.stations import Station
 from voltgate.directory.throttle import Throttle
+from voltgate.ocpp.folding import folding
 
 _A_PAGE = Refused(403, "A web page that is not of this machine may come as no station that nobody has made known")
 _SWITCHING, _NO = 101, (401, 403)
 """What a backend lets a station in with, and what it says to one that has not proved who it is."""
+_BLIND = Refused(503, "The database is away: nobody knows how this station may come", (("Retry-After", "10"),))
+_LOWER = (
+    "This station comes with security profile {}, below the {} that it has come with before: an operator can let it"
+)
 _CHALLENGE = ("WWW-Authenticate", 'Basic realm="voltgate"')
 
 
 class Authentication:
     """Checks stations' credentials; verified passwords and failures are kept over changes of the configuration.
 
-    `names` looks up the hosts of password hooks and of registries.
+    `names` looks up the hosts of password hooks and of registries; `security` is what is known besides.
     """
 
-    def __init__(self, names: Resolver | None = None) -> None:
+    def __init__(self, names: Resolver | None = None, security: StationSecurity | None = None) -> None:
         self._throttle = Throttle(0)
+        self.security = StationSecurity(time.time) if security is None else security
         reach = partial(Attempt, names or Resolver())
-        self._passwords = Passwords(self._throttle, time.monotonic, Hook(reach), Lookup(reach))
+        self._passwords = Passwords(self._throttle, time.monotonic, Hook(reach), Lookup(reach), kept=self.security)
 
     def follow(self, config: Config) -> None:
         """Apply a configuration."""
         self._throttle.per_minute = config.limits.failed_logins
         self._passwords.case_sensitive = config.directory.case_sensitive
 
-    async def check(self, station: Station, handshake: Handshake) -> Refused | None:
-        """Return why a station is refused; None if it is admitted."""
+    async def check(self, station: Station, handshake: Handshake) -> Refused | Arrival:
+        """Return with which security profile a station is admitted, or why it is refused."""
         if station.source == "stranger" and _is_a_page(handshake):
             return _A_PAGE
-        certificate = handshake.certificate
-        shown = Shown(handshake.secure, certificate.name, certificate.organizations, certificate.fingerprint)
-        denied = await self._passwords.check(
-            station, handshake.authorization, handshake.address, handshake.offered, shown
+        if station.checked and not self.security.is_read:
+            return _BLIND
+        shown, entry = _shown(handshake.certificate, secure=handshake.secure), station.entry
+        wanted = Wanted.of(
+            Wanted(entry.profiles, entry.organizations), Wanted(handshake.profiles, handshake.organizations)
         )
-        return None if denied is None else _refused(denied)
+        least = self.security.of(station.key).profile
+        if least == CERTIFICATE and wanted.profiles is None:
+            wanted = replace(wanted, profiles=frozenset({CERTIFICATE}))
+        came = arrival(station, shown, handshake.authorization is not None, wanted, time.time(), self._fold)
+        if isinstance(came, Unfit):
+            return _refused(MISSING) if came.is_missing else Refused(403, came.reason)
+        if not came.proven:
+            denied = await self._passwords.check(
+                station, handshake.authorization, handshake.address, handshake.offered, shown
+            )
+            if denied is not None:
+                return _refused(denied)
+            came = replace(came, proven=station.checked and not came.by_registry)
+        if came.profile < least and not came.by_registry:
+            return Refused(403, _LOWER.format(came.profile, least))
+        return came
+
+    def came(self, station: Station, arrival: Arrival) -> None:
+        """Note that a station has come in: with no lower profile from now on."""
+        self.security.came(station.key, station.identity, arrival)
+
+    def _fold(self, identity: str) -> str:
+        return folding(case_sensitive=self._passwords.case_sensitive)(identity)
 
     def attempt(self, station: Station, handshake: Handshake) -> Callable[[int | None], None] | Refused:
         """Begin a try that a backend decides on: return what is told of its status, or the refusal of one too many.
@@ -74,6 +108,15 @@ class Authentication:
     def close(self) -> None:
         """Stop checking."""
         self._passwords.close()
+
+
+def _shown(certificate: Certified, *, secure: bool) -> Shown:
+    """Return what a station has shown; of a certificate that a proxy hands over, what stands in it."""
+    name, organizations, until = certificate.name, certificate.organizations, certificate.until
+    if certificate.leaf:
+        with suppress(ValueError):  # one that cannot be read is none
+            name, organizations, until = certificates.read(certificate.leaf)
+    return Shown(secure, name, organizations, certificate.fingerprint, until)
 
 
 def _is_a_page(handshake: Handshake) -> bool:

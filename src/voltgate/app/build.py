@@ -80,6 +80,7 @@ def build(config: Config, surroundings: Surroundings, before: Snapshot | None) -
         dialect=_dialect_of(config),
         authenticate=surroundings.authentication.check,
         attempt=surroundings.authentication.attempt,
+        came=surroundings.authentication.came,
         running=config.claims.running,
         no_common_subprotocol=config.protocol.no_common_subprotocol,
         subprotocol_aliases=config.protocol.subprotocol_aliases,
@@ -121,6 +122,8 @@ def _entry(section: StationEntry, config: Config) -> Entry:
         missing_subprotocol=protocol.missing_subprotocol,
         credentials=_credentials(section, protocol.basic_passwords),
         aliases=section.aliases,
+        profiles=None if section.security_profiles is None else frozenset(section.security_profiles),
+        organizations=frozenset(section.organizations),
         more=section,
     )
 

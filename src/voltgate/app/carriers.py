@@ -49,7 +49,7 @@ from voltgate.ocpp.soap.names import VERSIONS
 from voltgate.ocpp.wheel import Wheel
 from voltgate.relay.backend import Endpoint
 from voltgate.relay.carrier import Carrier
-from voltgate.relay.events import Listen
+from voltgate.relay.events import CertificateRefused, Listen
 from voltgate.relay.rule import CLAIMANT
 
 _AROUND = 64 << 10
@@ -72,6 +72,7 @@ class Carriers:
 
     def __init__(self, config: Config, wheel: Wheel, clock: Callable[[], float], listen: Listen, keep: Keep) -> None:
         self.names = Resolver()
+        self._listen = listen
         client = Client(config.limits.message_size, f"voltgate/{__version__}", names=self.names)
         self.websocket = WebsocketCarrier(wheel, clock, report, self.names)
         self.soap = SoapCarrier(client, Callbacks(), clock)
@@ -103,6 +104,10 @@ class Carriers:
             if each.listener is not None
         )
 
+    def unverified(self, listener: str, address: str, reason: str) -> None:
+        """Tell of a certificate of a station that was not accepted."""
+        self._listen(CertificateRefused(listener, address, reason))
+
     def follow(self, config: Config, callback_key: bytes, former_key: Callable[[float], bytes]) -> None:
         """Go by a configuration. `former_key` returns the callback key before, for so many seconds."""
         self.soap.patience = config.calls.backend
@@ -127,7 +132,16 @@ def _websocket_listener(
     carriers: Carriers, handlers: _Handlers, settings: ListenerSettings, refusals: dict[str, int]
 ) -> Listener:
     wheel, clock, counts = carriers.wheel, carriers.clock, carriers.of_stations
-    return Listener(settings, handlers.admit, wheel, clock, report=report, counts=counts, refusals=refusals)
+    return Listener(
+        settings,
+        handlers.admit,
+        wheel,
+        clock,
+        report=report,
+        counts=counts,
+        refusals=refusals,
+        unverified=carriers.unverified,
+    )
 
 
 def _soap_listener(

@@ -16,7 +16,7 @@ from voltgate.app.build import Surroundings, build
 from voltgate.app.carriers import Carriers
 from voltgate.app.cluster import Cluster
 from voltgate.app.csms import authority_of, backend_of, csms_of, csms_settings
-from voltgate.app.database import database_of, database_settings, folder_of
+from voltgate.app.database import database_of, database_settings, folder_of, security_of
 from voltgate.app.draining import Draining
 from voltgate.app.elsewhere import ByPost, by_process
 from voltgate.app.life import TICK
@@ -49,11 +49,11 @@ from voltgate.relay.tap import Taps
 from voltgate.soap_gateway import SoapGateway
 from voltgate.soap_station import SoapSettings
 from voltgate.store.csms.connections import StoredConnections
-from voltgate.store.notices import REGISTER
+from voltgate.store.notices import REGISTER, SECURITY
 from voltgate.telemetry import logs
 from voltgate.telemetry.supervision import Supervision
 from voltgate.web.event_log import EventLog
-from voltgate.web.queries import Queries
+from voltgate.web.queries import Ends, Queries
 from voltgate.web.wide.answering import join
 
 log = structlog.get_logger("voltgate")
@@ -102,6 +102,8 @@ class Composition:
             identify_by(lambda: self.gateway.snapshot.directory),
             self.supervision,
         )
+        security = security_of(self.database)
+        self.surroundings = Surroundings(register, Authentication(self.carriers.names, security))
         self.monitoring = Monitoring(
             lambda: active.config,
             lambda: self.gateway,
@@ -112,8 +114,8 @@ class Composition:
             self.alerting.engine.looked,
             self.clock,
             time.time,
+            security,
         )
-        self.surroundings = Surroundings(register, Authentication(self.carriers.names))
         snapshot = build(config, self.surroundings, None)
         self.surroundings.follow(config)
         self.events = EventLog()
@@ -124,8 +126,7 @@ class Composition:
         self.messages = message_log_of(config, home, part, lambda: self.gateway, self.clock)
         taps.recorder = self.messages.recorder
         self.traces = traces_of(config, taps)
-        nowhere = Nowhere()
-        store, pages = (nowhere, nowhere) if self.database is None else (self.database, self.database.pages)
+        store, pages = (Nowhere(), Nowhere()) if self.database is None else (self.database, self.database.pages)
         ports = Ports(
             self.wheel,
             self.clock,
@@ -146,6 +147,7 @@ class Composition:
                 self.database.read_register, self.claiming, lambda: self.follow_soap(active.config)
             )
             self.cluster.notices.follow(REGISTER, follower)
+            self.cluster.notices.follow(SECURITY, security)
         self.soap = SoapGateway(
             self.gateway,
             self.dialler,
@@ -167,6 +169,8 @@ class Composition:
             rules=rules_of(lambda: active.config),
             messages=self.messages,
             forget_callback=self._forget_callback,
+            security=security,
+            certificates=lambda: Ends(self.monitoring.ends, self.monitoring.soon),
         )
         if self.cluster is not None:
             join(self.queries, self.cluster.post)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,12 +11,15 @@ from sqlalchemy.exc import DBAPIError
 
 from voltgate.config import Config, Loaded
 from voltgate.config.store import OFF
+from voltgate.directory.security import StationSecurity
 from voltgate.relay.calendar import Calendar
 from voltgate.relay.records import StoreAway
 from voltgate.store import Database, DatabaseSettings, schema
 from voltgate.store.address import POSTGRESQL, SQLITE, open_engine, read_address
 from voltgate.store.holder import this_process
 from voltgate.store.locations import Alone, Locations
+from voltgate.store.reach import Reach
+from voltgate.store.security import SecurityTable
 from voltgate.telemetry.supervision import Supervision
 
 _A_DAY = 86400.0
@@ -66,6 +70,14 @@ def database_settings(config: Config) -> DatabaseSettings:
         keep_owed=config.journal.days * _A_DAY,
         lease=max(60.0, 2 * config.calls.backend),  # nothing is sent whose answer may come after it
     )
+
+
+def security_of(database: Database | None) -> StationSecurity:
+    """Return what is known of stations' security: in a database, or as long as the process lasts."""
+    if database is None:
+        return StationSecurity(time.time)
+    reach = Reach(database.there, database.patience)
+    return StationSecurity(time.time, SecurityTable(reach, database.node))
 
 
 def is_missing(address: URL) -> bool:

@@ -43,6 +43,8 @@ def sources_of(parts: Composition) -> Sources:
         lambda: parts.messages.recorder.counts.numbers,
         traces=lambda: {} if parts.traces is None else parts.traces.numbers,
         alerts=lambda: alert_numbers(parts.alerting),
+        certificates=lambda: parts.monitoring.ends,
+        station_certificates=parts.monitoring.expiring,
         alert_messages=lambda: asdict(parts.alerting.counts),
     )
 

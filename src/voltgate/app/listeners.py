@@ -237,6 +237,9 @@ def _settings(section: listen.Address, config: Config) -> ListenerSettings:
         common,
         link=link,
         client_authority=str(section.client_authority) if section.client_authority is not None else None,
+        revocation_lists=tuple(map(str, section.revocation_lists)),
+        profiles=None if section.security_profiles is None else frozenset(section.security_profiles),
+        organizations=frozenset(section.organizations),
         lenient_path=section.lenient_path,
         lenient_upgrade=section.lenient_upgrade,
     )

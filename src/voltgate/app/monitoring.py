@@ -16,6 +16,7 @@ from voltgate.alerts.surroundings import CertificateWatch, DatabaseWatch, DiskWa
 from voltgate.app.alert_rules import thresholds_of
 from voltgate.app.cluster import Cluster
 from voltgate.config import Config
+from voltgate.directory.security import StationSecurity
 from voltgate.directory.slices import unhurried
 from voltgate.gateway import Gateway
 from voltgate.ocpp.close_codes import NO_CLOSE
@@ -42,6 +43,9 @@ _PATIENCE = 20.0
 """Seconds that a look at disk or database may take."""
 
 
+_LIST = b"-----BEGIN X509 CRL-----"
+
+
 class Monitoring:
     """Looks after one process. `config` returns its configuration, `folder` that of the database, if it has a file.
 
@@ -59,7 +63,11 @@ class Monitoring:
         looked: Callable[[str, str], None],
         clock: Callable[[], float],
         wall: Callable[[], float],
+        security: StationSecurity,
     ) -> None:
+        self._security = security
+        self.ends: dict[str, float] = {}
+        """When the certificates of the configuration end, in seconds since 1970, by their files."""
         self._config, self._gateway, self._database, self._cluster = config, gateway, database, cluster
         self._folder, self._listen, self._looked, self._clock, self._wall = folder, listen, looked, clock, wall
         self._reach, self._rates, self._restarts, self._lengths = Reach(), ErrorRates(), Restarts(), Lengths()
@@ -151,13 +159,33 @@ class Monitoring:
         for path, free, total in disks:
             self._tell(self._disks.look(path, free, total, self.bounds))
             self._have_looked("diskFilling", [path])
-        now = datetime.fromtimestamp(self._wall(), UTC)
-        for name, end in ends:
-            self._tell(self._certificates.look(name, end, now, self.bounds))
-            self._have_looked("certificateExpiring", [name])
+        self.ends = {name: end.timestamp() for name, end in ends}
+        await self._look_at_certificates(ends)
         with suppress(TimeoutError):
             async with asyncio.timeout(_SELDOM):
                 await self._anew.wait()
+
+    async def _look_at_certificates(self, ends: Iterable[tuple[str, datetime]]) -> None:
+        """Tell of those that end soon: of files, and of stations that are connected here."""
+        now, gateway = datetime.fromtimestamp(self._wall(), UTC), self._gateway()
+        for name, end in ends:
+            self._tell(self._certificates.look(name, end, now, self.bounds))
+            self._have_looked("certificateExpiring", [name])
+        async for few in unhurried(list(gateway.sessions.values())):
+            for session in few:
+                record = self._security.of(session.key)
+                if record.until is not None:
+                    until = datetime.fromtimestamp(record.until, UTC)
+                    self._tell(self._certificates.look(f"station {session.identity}", until, now, self.bounds))
+
+    @property
+    def soon(self) -> float:
+        """How many seconds before its end a certificate is told of first."""
+        return max(self.bounds.certificate_days, default=0) * 86400.0
+
+    def expiring(self) -> int:
+        """Return how many stations' certificates end soon, or have ended."""
+        return sum(1 for _ in self._security.ending(self._wall() + self.soon))
 
     async def _look_at_journal(self) -> None:
         if self._database is None or self._database.engine is None or self._database.state.reason is not None:
@@ -176,6 +204,7 @@ def certificates(config: Config) -> Iterator[tuple[Path, bool]]:
     for listener in config.listen.stations:
         if listener.client_authority is not None:
             yield listener.client_authority, True
+        yield from ((file, False) for file in listener.revocation_lists)
     for backend in config.backends.values():
         if backend.certificate is not None:
             yield backend.certificate, False
@@ -201,8 +230,14 @@ def _on_disk(
 
 
 def end_of(pem: bytes, *, are_authorities: bool) -> datetime:
-    """Return when the first certificate of a chain ends; of authorities, the last of them. Raise ValueError."""
-    from cryptography.x509 import load_pem_x509_certificates  # noqa: PLC0415 - it is large, and few need it
+    """Return when the first certificate of a chain ends; of authorities, the last of them. Raise ValueError.
 
+    Of lists of what is revoked: when the first of them does.
+    """
+    from cryptography.x509 import load_pem_x509_certificates, load_pem_x509_crl  # noqa: PLC0415 - large, and few need it
+
+    if _LIST in pem:
+        lists = [load_pem_x509_crl(_LIST + each) for each in pem.split(_LIST)[1:]]
+        return min(each.next_update_utc for each in lists if each.next_update_utc is not None)
     ends = [each.not_valid_after_utc for each in load_pem_x509_certificates(pem)]
     return max(ends) if are_authorities else min(ends)

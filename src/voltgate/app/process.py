@@ -95,6 +95,7 @@ class Process(Life):
         self._tending = [
             supervision.repeat("register", self._tend_register),
             supervision.repeat("late pages", self._tend_gateway),
+            supervision.repeat("station security", parts.surroundings.authentication.security.tend),
             supervision.repeat("monitoring", parts.monitoring.look),
             supervision.repeat("monitoring of the rest", parts.monitoring.look_around),
             supervision.repeat("recording", parts.messages.tend),
@@ -154,6 +155,7 @@ class Process(Life):
         assert self._parts.database is not None  # noqa: S101
         try:
             await self._parts.surroundings.register.load(self._parts.database.read_register)
+            await self._parts.surroundings.authentication.security.read()
         except StoreAway:
             return
         self._parts.follow_soap(self._active.config)

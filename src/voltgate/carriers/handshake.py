@@ -16,12 +16,15 @@ from voltgate.relay.wire import Receiver, Wire
 class Certified:
     """Whom the certificate that a station has shown names: verified, empty without one.
 
-    Of one that a trusted proxy has verified there is the `fingerprint` only: its SHA-256 in base64.
+    `until` is when it ends, in seconds since 1970. Of one that a trusted proxy has verified there are the `fingerprint`
+    only, its SHA-256 in base64, or the certificate itself, as DER (`leaf`).
     """
 
     name: str = ""
     organizations: tuple[str, ...] = ()
     fingerprint: str = ""
+    until: float | None = None
+    leaf: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,10 @@ class Handshake:
     deadline: float = math.inf
     """When the station hears that it is not let in if nothing is decided until then, on the clock of the wheel."""
     certificate: Certified = Certified()
+    profiles: frozenset[int] | None = None
+    """The security profiles of which its listener asks for one; None: for none."""
+    organizations: frozenset[str] = frozenset()
+    """Those of which its listener asks for one in a certificate."""
 
     @property
     def name(self) -> str:

@@ -17,13 +17,14 @@ from voltgate.config.claims import SHORTEST_TOKEN
 from voltgate.config.draft import Draft, Finding
 from voltgate.config.hosts import overlap
 from voltgate.config.lines import Path
-from voltgate.config.listen import Address, Listener
+from voltgate.config.listen import Address
 from voltgate.config.model import Config
 from voltgate.config.oidc_checks import check_oidc
 from voltgate.config.permits import PRESETS, Permit
 from voltgate.config.problems import did_you_mean
 from voltgate.config.proofs import CLAIMED, check_proofs
 from voltgate.config.routes import Route, Rule
+from voltgate.config.security_checks import check_security
 from voltgate.config.stations import StationEntry
 from voltgate.config.store import OFF
 from voltgate.config.tokens import TokenGroup
@@ -72,6 +73,7 @@ def _all(draft: Draft) -> Iterator[Finding]:
     yield from _unused(draft)
     if (authority := draft.config.csms.authority) is not None:
         yield from _pair(("csms", "authority"), authority.certificate, authority.key)
+    yield from check_security(draft)
     yield from _api(draft)
     yield from check_oidc(draft)
     yield from check_alerts(draft)
@@ -128,11 +130,6 @@ def _certificates(path: Path, listener: Address) -> Iterator[Finding]:
     elif not listener.secure and listener.pairs:
         plain, secure = listener.schemes
         yield Finding((*path, "certificate"), f"a certificate is for a {secure}:// listener; this one is {plain}://")
-    if isinstance(listener, Listener) and listener.client_authority is not None:
-        if not listener.secure:
-            yield Finding((*path, "client_authority"), f"is for a {listener.schemes[1]}:// listener")
-        elif (problem := _unreadable(listener.client_authority)) is not None:
-            yield Finding((*path, "client_authority"), problem)
     for pair in listener.pairs:
         yield from _pair(path, pair.certificate, pair.key)
 
@@ -347,8 +344,6 @@ def _entry(draft: Draft, path: Path, entry: StationEntry) -> Iterator[Finding]:
         yield Finding((*path, "auth"), '"basic" needs password or password_hook')
     if entry.auth == "none" and is_checkable:
         yield Finding((*path, "auth"), '"none" leaves the password unchecked; take out one of the two', warning=True)
-    if entry.organizations and entry.auth_lookup is None:
-        yield Finding((*path, "organizations"), "has no meaning without auth_lookup")
     if entry.certificate_lookup is not None and entry.auth_lookup is None:
         yield Finding((*path, "certificate_lookup"), "has no meaning without auth_lookup")
     if entry.aliases and not entry.exact:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, field_validator, model_validator
 
-from voltgate.config.values import RESTART, FilePath, Network, Seconds, Section, Text, split_url
+from voltgate.config.values import RESTART, FilePath, Network, Seconds, Section, SecurityProfile, Text, split_url
 
 HTTP_OFF = "off"
 
@@ -37,7 +37,8 @@ class Address(Section):
     )
     trusted_proxies: Annotated[tuple[Network, ...], Field(strict=False)] = Field(
         default=(),
-        description="Addresses or networks whose `X-Forwarded-For`, `X-Real-IP` and PROXY headers are believed.",
+        description="Addresses or networks whose `X-Forwarded-For`, `X-Real-IP` and PROXY headers are believed, and "
+        "`X-Forwarded-Proto` and `X-Client-Cert-…`, which tell of the TLS that they end.",
     )
     proxy_protocol: bool = Field(
         default=False,
@@ -120,6 +121,24 @@ class Listener(Address):
         description="wss only. PEM file of authorities that sign stations' own certificates. A station that shows one "
         "must have been signed by them; one that shows none is let in all the same, unless `auth_lookup` wants one. "
         "Read again when it changes.",
+    )
+    security_profiles: Annotated[tuple[SecurityProfile, ...] | None, Field(strict=False)] = Field(
+        default=None,
+        min_length=1,
+        description="Security profiles of which a station must come with one: 0 (nothing), 1 (HTTP Basic), 2 (HTTP "
+        "Basic over TLS), 3 (TLS with a certificate of its own, whose common name is its identity). Without: as the "
+        "station's entry says. A listener behind a proxy that speaks TLS takes 2 and 3 from `trusted_proxies` only.",
+    )
+    organizations: Annotated[tuple[Text, ...], Field(strict=False)] = Field(
+        default=(),
+        description="Of these one must stand in the certificate of a station of security profile 3 as its organization "
+        "(O), unless its own entry has others. Without: any that `client_authority` has signed.",
+    )
+    revocation_lists: Annotated[tuple[FilePath, ...], Field(strict=False)] = Field(
+        default=(),
+        description="With `client_authority` only. PEM files of certificate revocation lists: there must be a valid "
+        "one of each authority that signs, intermediate and root ones too, or no certificate is accepted. Read again "
+        "when they change.",
     )
     lenient_upgrade: bool = Field(
         default=False, description="Accept stations that leave out the header `Connection: Upgrade`."

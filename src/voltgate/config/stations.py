@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator
 
 from voltgate.config.bounds import Protocol, Spelling
-from voltgate.config.values import Seconds, Secret, Section, Text, Version, split_url
+from voltgate.config.values import Seconds, Secret, Section, SecurityProfile, Text, Version, split_url
 
 _WILD = frozenset("*?[")
 _OVERRIDES = (
@@ -68,10 +68,16 @@ class StationEntry(Section):
         "own, by websocket only), `base64SHA256Password` and `invalidUsernameAllowed`. 4xx: the station is not known "
         "(404).",
     )
+    security_profiles: Annotated[tuple[SecurityProfile, ...] | None, Field(strict=False)] = Field(
+        default=None,
+        min_length=1,
+        description="Security profiles of which it must come with one, as of a listener: if both say it, both count.",
+    )
     organizations: Annotated[tuple[Text, ...], Field(strict=False)] = Field(
         default=(),
-        description="With `auth_lookup` only. Of these one must stand in the certificate of a station of security "
-        "profile 2. Without: any that `client_authority` of the listener has signed.",
+        description="Of these one must stand in the certificate of a station that comes with one: with security "
+        "profile 3, or the 2 of `auth_lookup`. Without: those of the listener, else any that its `client_authority` "
+        "has signed.",
     )
     certificate_lookup: Text | None = Field(
         default=None,

@@ -185,5 +185,7 @@ Size: TypeAlias = Annotated[int, BeforeValidator(size), Field(json_schema_extra=
 Seconds: TypeAlias = Annotated[
     float, BeforeValidator(seconds), Field(allow_inf_nan=False, json_schema_extra={"unit": "seconds"})
 ]
+SecurityProfile: TypeAlias = Literal[0, 1, 2, 3]
+"""A security profile of OCPP: 0 nothing, 1 HTTP Basic, 2 HTTP Basic over TLS, 3 a certificate of the station's own."""
 FilePath: TypeAlias = Annotated[Path, BeforeValidator(path)]
 Network: TypeAlias = Annotated[ipaddress.IPv4Network | ipaddress.IPv6Network, BeforeValidator(network)]

@@ -1,4 +1,4 @@
-"""Whom a certificate names: the common name and the organizations of its subject.
+"""Whom a certificate names, the common name and the organizations of its subject, and when it ends.
 
 Source: RFC 5280 section 4.1, in the encoding of X.690 (DER). Nothing is verified here.
 """
@@ -9,9 +9,10 @@ import base64
 import binascii
 import hashlib
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 _COMMON_NAME, _ORGANIZATION = bytes.fromhex("550403"), bytes.fromhex("55040a")
-_SET, _VERSION, _BMP = 0x31, 0xA0, 0x1E
+_SET, _VERSION, _BMP, _UTC_TIME = 0x31, 0xA0, 0x1E, 0x17
 _BEGIN, _END = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
 
 
@@ -30,11 +31,32 @@ def named_by(pem: str, fingerprint: str) -> tuple[str, tuple[str, ...]]:
     if base64.urlsafe_b64encode(hashlib.sha256(der).digest()).rstrip(b"=").decode() != url_safe(fingerprint):
         raise ValueError("sent another certificate than was asked for")
     try:
-        pairs = list(_subject(der))
-    except (IndexError, UnicodeDecodeError):
+        return _names_in(der)
+    except (IndexError, ValueError):
         raise ValueError("sent a certificate that cannot be read") from None
+
+
+def read(der: bytes) -> tuple[str, tuple[str, ...], float]:
+    """Return common name, organizations and end (seconds since 1970) of a certificate. Raise ValueError."""
+    try:
+        return *_names_in(der), _end_of(der)
+    except (IndexError, ValueError):
+        raise ValueError("a certificate that cannot be read") from None
+
+
+def _names_in(der: bytes) -> tuple[str, tuple[str, ...]]:
+    pairs = list(_subject(der))
     names = [value for oid, value in pairs if oid == _COMMON_NAME]
     return names[-1] if names else "", tuple(value for oid, value in pairs if oid == _ORGANIZATION)
+
+
+def _end_of(der: bytes) -> float:
+    """Return when a certificate ends. The two times are UTCTime, of the years 1950 to 2049, or GeneralizedTime."""
+    _, (kind, text) = _elements(_fields(der)[3])
+    digits = text.decode("ascii")
+    if kind == _UTC_TIME:
+        digits = ("19" if digits[:2] >= "50" else "20") + digits
+    return datetime.strptime(digits, "%Y%m%d%H%M%SZ").replace(tzinfo=UTC).timestamp()
 
 
 def url_safe(fingerprint: str) -> str:
@@ -44,13 +66,17 @@ def url_safe(fingerprint: str) -> str:
 
 def _subject(der: bytes) -> Iterator[tuple[bytes, str]]:
     """Yield the attributes of the subject. Raise IndexError, UnicodeDecodeError or ValueError."""
-    ((_, certificate),) = _elements(der)
-    (_, signed), *_ = _elements(certificate)
-    fields = [content for tag, content in _elements(signed) if tag != _VERSION]
-    for tag, relative in _elements(fields[4]):  # serial number, algorithm, issuer, validity, subject
+    for tag, relative in _elements(_fields(der)[4]):
         for _, pair in _elements(relative) if tag == _SET else ():
             (_, oid), (kind, text) = _elements(pair)
             yield oid, text.decode("utf-16-be" if kind == _BMP else "utf-8")
+
+
+def _fields(der: bytes) -> list[bytes]:
+    """Return what is signed: serial number, algorithm, issuer, validity, subject, and more. Raise as `_subject`."""
+    ((_, certificate),) = _elements(der)
+    (_, signed), *_ = _elements(certificate)
+    return [content for tag, content in _elements(signed) if tag != _VERSION]
 
 
 def _elements(data: bytes) -> list[tuple[int, bytes]]:

@@ -47,13 +47,15 @@ class Shown:
     """What a station has shown of itself before it said anything.
 
     `name` and `organizations` are of the certificate that it has shown and that was verified; "" and none without one.
-    Of one that a proxy has verified there is the `fingerprint`, by which the registry knows it.
+    `until` is when it ends, in seconds since 1970. Of one that a proxy has verified there may be the `fingerprint`
+    alone, by which the registry knows it.
     """
 
     secure: bool = False
     name: str = ""
     organizations: tuple[str, ...] = ()
     fingerprint: str = ""
+    until: float | None = None
 
 
 NOTHING_SHOWN = Shown()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from math import ceil
+from typing import Protocol
 
 from voltgate.directory.asking import Undecided
 from voltgate.directory.basic import credentials_of, matches, readings, secret_of
@@ -38,13 +39,34 @@ WRONG = Denied(401, "Wrong user name or password")
 UNKNOWN = Denied(404, "This station is not known here")
 
 
+class Kept(Protocol):
+    """The passwords that stations were given in place of those of their entries, by their keys."""
+
+    def passwords(self, station: str, configured: str) -> tuple[str, ...]:
+        """Return the passwords, or their hashes, by which a station may come."""
+
+    def used(self, station: str, password: str) -> None:
+        """Note which of them it came with."""
+
+
+class _AsConfigured:
+    """No station was given another."""
+
+    def passwords(self, station: str, configured: str) -> tuple[str, ...]:
+        """Return that of its entry."""
+        return (configured,)
+
+    def used(self, station: str, password: str) -> None:
+        """Note nothing: there is one only."""
+
+
 class Passwords:
     """Checks HTTP Basic credentials against the directory, and limits repeated failures.
 
     It is kept over changes of the configuration: verified passwords and counted failures remain.
     """
 
-    __slots__ = ("_clock", "_hashes", "_hook", "_lookup", "case_sensitive", "throttle")
+    __slots__ = ("_clock", "_hashes", "_hook", "_kept", "_lookup", "case_sensitive", "throttle")
 
     def __init__(
         self,
@@ -54,12 +76,15 @@ class Passwords:
         lookup: Lookup,
         *,
         hashes: Hashes | None = None,
+        kept: Kept | None = None,
         case_sensitive: bool = False,
     ) -> None:
+        """`kept` are the passwords that stations were given in place of those of their entries."""
         self.throttle = throttle
         self.case_sensitive = case_sensitive
         self._clock = clock
         self._hashes = hashes or Hashes()
+        self._kept = kept or _AsConfigured()
         self._hook = hook
         self._lookup = lookup
 
@@ -120,7 +145,12 @@ class Passwords:
             return False
         if credentials.hook is not None:
             return await self._hook.ask(credentials.hook, station.identity, address, authorization)
-        return await self._fits(secret, credentials.password or "", _spellings(credentials, offered), weight)
+        spellings = _spellings(credentials, offered)
+        for password in self._kept.passwords(station.key, credentials.password or ""):
+            if await self._fits(secret, password, spellings, weight):
+                self._kept.used(station.key, password)
+                return True
+        return False
 
     async def _is_registered(
         self, station: Station, credentials: Credentials, url: str, authorization: bytes | None, shown: Shown

@@ -64,6 +64,10 @@ class Entry:
     missing_subprotocol: str = "ocpp1.6"
     credentials: Credentials | None = None
     aliases: tuple[str, ...] = ()
+    profiles: frozenset[int] | None = None
+    """The security profiles of which it must come with one; None: as its listener asks for."""
+    organizations: frozenset[str] = frozenset()
+    """Those of which one must stand in its certificate; none: as its listener asks for."""
     more: object = None
 
     @property

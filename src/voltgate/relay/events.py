@@ -32,6 +32,15 @@ class StationRefused:
 
 
 @dataclass(frozen=True, slots=True)
+class CertificateRefused:
+    """The certificate of a station was not accepted in the TLS handshake. Which station it was nobody has heard."""
+
+    listener: str
+    address: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class StationWent:
     """A station has gone: its session has ended. `by` is who ended it."""
 
@@ -430,6 +439,7 @@ Event: TypeAlias = (
     | JournalGrowing
     | JournalShrunk
     | CertificateExpiring
+    | CertificateRefused
     | CertificateRenewed
     | DiskFilling
     | DiskFreed

@@ -22,9 +22,9 @@ from voltgate.store.listening import EVERYBODY, tell
 from voltgate.store.reach import Reach
 from voltgate.store.tables import notices
 
-REGISTER, TOKENS, USERS = "register", "tokens", "users"
+REGISTER, TOKENS, USERS, SECURITY = "register", "tokens", "users", "security"
 """Kinds of notices: rows of the register were written, by their keys; a token of the API was, or a user, by its
-name."""
+name; what is known of stations' security was, by their keys."""
 KEEP = 86400.0
 """Seconds for which notices are kept."""
 _NOT_SURE = 3600.0

@@ -216,6 +216,22 @@ letters = Table(
 )
 """What one gateway says to another (`node`), which deletes it as it reads it."""
 
+station_security = Table(
+    "station_security",
+    metadata,
+    Column("station", Key, primary_key=True),
+    Column("identity", Words, nullable=False),
+    Column("profile", Whole, nullable=False),
+    _time("at"),
+    Column("by", Words, nullable=False),
+    _time("until", nullable=True),
+    Column("password", Words, nullable=False),
+    Column("offered", Words, nullable=False),
+    _time("password_at", nullable=True),
+)
+"""The lowest security profile that a station may come with, until when its certificate is valid, and the argon2 hashes
+of a password that it was given through Voltgate ("": none), and of one of which it has not said if it took it."""
+
 compatibility = Table("compatibility", metadata, Column("oldest", Words, primary_key=True))
 """One row: the oldest revision whose programs can work with the database as it is."""
 

@@ -70,6 +70,8 @@ class Sources:
     traces: Callable[[], Mapping[str, float]] = dict
     failed_logins: Mapping[str, int] = field(default_factory=dict)
     alerts: Callable[[], Mapping[str, float]] = dict
+    certificates: Callable[[], Mapping[str, float]] = dict
+    station_certificates: Callable[[], int] = int
     alert_messages: Callable[[], Mapping[str, Mapping[str, int]]] = dict
 
 
@@ -110,11 +112,21 @@ class VoltgateCollector(Collector):
         for name, value in self._sources.alerts().items():
             yield GaugeMetricFamily(f"voltgate_alerts_{name}", "Alerts: " + name.replace("_", " "), value)
         yield _messages(self._sources.alert_messages())
+        yield from self._ends()
         claims = GaugeMetricFamily("voltgate_claims", "Stations that a backend claims", labels=["backend"])
         for backend, number in self._sources.claims().items():
             claims.add_metric([backend], number)
         yield claims
         yield from _tasks(self._sources.supervision)
+
+    def _ends(self) -> Iterator[GaugeMetricFamily]:
+        what = "When a certificate of the configuration, or a list of revoked ones, ends, in seconds since 1970"
+        ends = GaugeMetricFamily("voltgate_certificate_end_seconds", what, labels=["file"])
+        for file, end in self._sources.certificates().items():
+            ends.add_metric([file], end)
+        yield ends
+        what = "Stations whose own certificate ends soon, or has ended"
+        yield GaugeMetricFamily("voltgate_station_certificates_expiring", what, self._sources.station_certificates())
 
     def _sizes(self, backends: list[Backend]) -> Iterator[GaugeMetricFamily]:
         now = self._sources.gauges()

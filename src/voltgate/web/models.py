@@ -89,6 +89,71 @@ class StationInFull(Station):
     session: Session | None
 
 
+class StationSecurity(BaseModel):
+    """How a station proves who it is."""
+
+    station: str
+    profile: int = Field(description="The lowest security profile with which it may come: 0 to 3.")
+    since: Time | None = Field(description="When it came with that, or an operator lowered it.")
+    lowered_by: str | None = Field(description="Who lowered it; null: nobody has, since it came with that.")
+    certificate_until: Time | None = Field(description="When the certificate ends that it came with last.")
+    password: Literal["entry", "given", "unknown"] = Field(
+        description="`entry`: as configured; `given`: through Voltgate; `unknown`: it was given one, and has not said "
+        "whether it took it. Until it comes with it, the one before counts as well."
+    )
+    password_since: Time | None
+
+
+class ProfileAsked(Asked):
+    """The lowest security profile with which a station may come from now on."""
+
+    profile: Annotated[int, Field(ge=0, le=2)]
+
+
+class PasswordAsked(Asked):
+    """A new password for a station."""
+
+    password: Annotated[str, Field(min_length=16, max_length=64)] | None = Field(
+        default=None, repr=False, description="Without: one is made, of 160 bits or more, and shown to nobody."
+    )
+    spelling: Literal["text", "hex", "key"] | None = Field(
+        default=None,
+        description="Of 1.6 only, how AuthorizationKey is sent. `text`: as it is; `hex`: its bytes as digits, as the "
+        "security whitepaper has it; `key`: it is a key of 32 to 40 digits already. Without: a key if it looks like "
+        "one, else text.",
+    )
+    timeout: Annotated[
+        float, Field(ge=0.1, le=300, allow_inf_nan=False, description="Seconds to wait for the station's answer.")
+    ] = 30.0
+
+
+class PasswordChanged(BaseModel):
+    """What came of a new password."""
+
+    station: str
+    outcome: Literal["taken", "refused", "unknown"] = Field(
+        description="`taken`: only the new one counts; `refused`: only the former one; `unknown`: both, until the "
+        "station has come with the new one."
+    )
+    status: str = Field(description="What the station said of it, or why it was not asked.")
+
+
+class CertificateEnd(BaseModel):
+    """When a certificate ends, or a list of what is revoked."""
+
+    name: str = Field(description="The file, or the station.")
+    until: Time
+    days: float = Field(description="Days until then; less than 0: it has ended.")
+
+
+class Certificates(BaseModel):
+    """Certificates, the first to end first."""
+
+    files: list[CertificateEnd]
+    stations: list[CertificateEnd] = Field(description="Those that end soon; at most 1,000.")
+    stations_in_all: int
+
+
 class CallAsked(Asked):
     """A call to be made to a station."""
 

@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypeAlias
 from urllib.parse import urlsplit
 
 from voltgate.cluster.ports import NodeState
+from voltgate.directory.security import StationSecurity
 from voltgate.directory.slices import unhurried
 from voltgate.directory.stations import CLAIMED, Entry, Station
 from voltgate.directory.waiting import UnknownStation
@@ -78,6 +79,14 @@ class Admission(Protocol):
         """Take that back; False when it was never said."""
 
 
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """When the certificates of files end, in seconds since 1970; within `soon` seconds of that it is told of."""
+
+    files: Mapping[str, float] = field(default_factory=dict)
+    soon: float = 30 * 86400.0
+
+
 _MASK = Mask()
 """How messages are shown where there is no log."""
 
@@ -105,6 +114,9 @@ class Queries:
     tails: set[Tail] = field(default_factory=set)
     messages: MessageLog | None = None
     """What is recorded, and what was; None: there is no log."""
+    security: StationSecurity = field(default_factory=lambda: StationSecurity(time.time))
+    certificates: Callable[[], Ends] = Ends
+    """When those of the configuration end."""
     others: Others | None = None
     """The other nodes of the cluster; None: this gateway is alone."""
     subscriptions: Subscriptions | None = None
@@ -242,7 +254,7 @@ class Queries:
         try:
             await self.admission.accept(identity, route, by)
         except StoreAway as away:
-            raise _away(away) from None
+            raise unchanged(away) from None
         return self.station(self.find(identity))
 
     async def forget(self, identity: str) -> None:
@@ -250,7 +262,7 @@ class Queries:
         try:
             known = await self.admission.forget(identity)
         except StoreAway as away:
-            raise _away(away) from None
+            raise unchanged(away) from None
         if not known:
             raise Problem(404, "Not Found", "No such station was accepted.")
 
@@ -366,7 +378,8 @@ class Queries:
         )
 
 
-def _away(away: StoreAway) -> Problem:
+def unchanged(away: StoreAway) -> Problem:
+    """Return the problem of something that could not be written."""
     return Problem(503, "Service Unavailable", f"Nothing was changed: {away}.", headers={"Retry-After": "5"})
 
 

@@ -47,6 +47,10 @@ class ListenerSettings:
     backlog: int = 4096
     certificates: tuple[Certificate, ...] = ()
     client_authority: str | None = None
+    revocation_lists: tuple[str, ...] = ()
+    profiles: frozenset[int] | None = None
+    """The security profiles of which a station must come with one; None: any."""
+    organizations: frozenset[str] = frozenset()
     keep_alive: KeepAlive = field(default_factory=KeepAlive)
     limits: ListenerLimits = field(default_factory=ListenerLimits)
     link: LinkSettings = field(default_factory=LinkSettings)
@@ -56,7 +60,9 @@ class ListenerSettings:
 
 def context_of(settings: ListenerSettings) -> ssl.SSLContext | None:
     """Read the certificates of a listener; None if it has none. Raise OSError for those that cannot be read."""
-    return tls.server_context(settings.certificates, settings.client_authority) if settings.certificates else None
+    if not settings.certificates:
+        return None
+    return tls.server_context(settings.certificates, settings.client_authority, settings.revocation_lists)
 
 
 class Listener:
@@ -72,7 +78,9 @@ class Listener:
         report: Callable[[Exception, Link | Handshake], None],
         counts: LinkCounts | None = None,
         refusals: dict[str, int] | None = None,
+        unverified: Callable[[str, str, str], None] | None = None,
     ) -> None:
+        """`unverified` hears of certificates of stations that are not accepted: listener, address, and why."""
         self.settings = settings
         self.counts = LinkCounts() if counts is None else counts
         self.refusals: dict[str, int] = {} if refusals is None else refusals
@@ -81,6 +89,7 @@ class Listener:
         self._wheel = wheel
         self._clock = clock
         self._report = report
+        self._unverified = unverified
         self._census = Census()
         self.shares = Handshakes(settings.limits.handshakes, settings.limits.burst, clock())
         self._context: ssl.SSLContext | None = None
@@ -223,6 +232,10 @@ class Listener:
             await self._open_up(sock, pending)
         except origin.Misproxied:
             self._count("proxy header")
+        except ssl.SSLCertVerificationError as problem:
+            self._count("certificate")
+            if self._unverified is not None:
+                self._unverified(self.settings.name, pending.hop, tls.not_verified(problem))
         except (OSError, TimeoutError):
             self._count("tls")
         finally:
@@ -320,22 +333,26 @@ class Listener:
             address=pending.address,
             peer=pending.peer,
             forwarded_for=origin.forwarded_for(pending.peer, pending.hop, request, settings.trusted),
-            secure=self._context is not None or self._secure_before(pending, request),
+            secure=self._is_secure(pending, request),
             listener=settings.name,
             deadline=pending.due,
             certificate=self._certified(pending, request),
+            profiles=settings.profiles,
+            organizations=settings.organizations,
         )
 
     def _certified(self, pending: Pending, request: Request) -> Certified:
         """Return the certificate that the station has shown here, or to a trusted proxy."""
-        if self._context is not None:
-            return tls.certified(pending.transport) if self.settings.client_authority else Certified()
-        return origin.certified(request) if self._secure_before(pending, request) else Certified()
+        if pending.address != pending.hop:
+            return origin.certified(request) if self._is_secure(pending, request) else Certified()
+        return tls.certified(pending.transport) if self._context and self.settings.client_authority else Certified()
 
-    def _secure_before(self, pending: Pending, request: Request) -> bool:
-        """Whether a trusted proxy says that the station came to it by TLS."""
+    def _is_secure(self, pending: Pending, request: Request) -> bool:
+        """Whether the station came by TLS: to here, or to a trusted proxy, if that says how it came."""
         proto = request.one("x-forwarded-proto")
-        return proto is not None and proto.lower() in ("https", "wss") and pending.address != pending.hop
+        if proto is not None and pending.address != pending.hop:
+            return proto.lower() in ("https", "wss")
+        return self._context is not None
 
     async def _admission(self, pending: Pending, request: Request, handshake: Handshake) -> None:
         try:

@@ -6,15 +6,19 @@ Sources: RFC 7239 for the trust model of X-Forwarded-For, and HAProxy's proxy-pr
 from __future__ import annotations
 
 import asyncio
+import base64
+import binascii
 import ipaddress
 import re
 import socket
 from collections.abc import Iterable, Sequence
 from typing import TypeAlias
+from urllib.parse import unquote
 
 from voltgate.carriers.handshake import Certified
 from voltgate.carriers.websocket.http_head import Request, tokens
 
+_BEGIN, _END = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
 _FINGERPRINT = re.compile("[A-Za-z0-9+/_-]{43}=?")
 
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -53,14 +57,28 @@ def certified(request: Request) -> Certified:
     """Return the certificate that a trusted proxy says it has verified.
 
     A header that came twice says nothing: one of them may be the station's own. The headers are those that Google's
-    load balancers can be told to set, as the MaEVe gateway reads them.
+    load balancers can be told to set, as the MaEVe gateway reads them. The certificate itself may come as they write it
+    (RFC 9440), as nginx does (PEM with its bytes escaped as in a URL), or as DER in base64 (HAProxy).
     """
-    present, verified, fingerprint = (
+    present, verified, fingerprint, leaf = (
         values[0] if len(values := request.all(f"x-client-cert-{name}")) == 1 else ""
-        for name in ("present", "chain-verified", "hash")
+        for name in ("present", "chain-verified", "hash", "leaf")
     )
-    is_told = present.lower() == verified.lower() == "true" and _FINGERPRINT.fullmatch(fingerprint) is not None
-    return Certified(fingerprint=fingerprint) if is_told else Certified()
+    if not present.lower() == verified.lower() == "true":
+        return Certified()
+    fingerprint = fingerprint if _FINGERPRINT.fullmatch(fingerprint) else ""
+    return Certified(fingerprint=fingerprint, leaf=_der_of(leaf))
+
+
+def _der_of(leaf: str) -> bytes:
+    """Return a certificate in DER as a proxy wrote it; b"" if it cannot be read."""
+    text = leaf.strip().strip(":")
+    if "-----BEGIN" in text:
+        text = unquote(text).partition(_BEGIN)[2].partition(_END)[0]
+    try:
+        return base64.b64decode("".join(text.split()), validate=True)
+    except binascii.Error:
+        return b""
 
 
 def plain(address: str) -> str:

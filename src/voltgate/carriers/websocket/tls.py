@@ -10,7 +10,7 @@ import asyncio
 import functools
 import socket
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,6 +39,12 @@ _OTHER_NAME = {62, 64}
 _OUT_OF_TIME = {9, 10}
 """X509_V_ERR_CERT_NOT_YET_VALID and X509_V_ERR_CERT_HAS_EXPIRED."""
 
+_OF_LISTS = {
+    3: " (revocation_lists has none of an authority that signed it)",
+    12: " (one of revocation_lists has ended, and needs a newer one in its place)",
+}
+"""X509_V_ERR_UNABLE_TO_GET_CRL and X509_V_ERR_CRL_HAS_EXPIRED, with what their operator can do."""
+
 BUFFER = 16 << 10
 SHUTDOWN = 5.0
 
@@ -55,11 +61,13 @@ class Certificate:
         return f"Certificate({self.chain!r})"
 
 
-def server_context(certificates: tuple[Certificate, ...], client_authority: str | None = None) -> ssl.SSLContext:
+def server_context(
+    certificates: tuple[Certificate, ...], client_authority: str | None = None, revocation_lists: Iterable[str] = ()
+) -> ssl.SSLContext:
     """Make a context for a listener, of one certificate or two (RSA and ECDSA). Raise OSError (SSLError is one).
 
     `client_authority` is a file of authorities, one of which must have signed the certificate that a station shows, if
-    it shows one.
+    it shows one; with `revocation_lists` no authority may have revoked it, nor one of those between them.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -71,16 +79,27 @@ def server_context(certificates: tuple[Certificate, ...], client_authority: str 
     if client_authority is not None:
         context.load_verify_locations(client_authority)
         context.verify_mode = ssl.CERT_OPTIONAL
+        for revoked in revocation_lists:
+            context.load_verify_locations(revoked)
+            context.verify_flags |= ssl.VERIFY_CRL_CHECK_CHAIN
     return context
 
 
 def certified(transport: asyncio.BaseTransport | None) -> Certified:
     """Return whom the certificate names that was shown on a connection, and verified."""
     shown = transport.get_extra_info("ssl_object") if transport is not None else None
-    subject = (shown.getpeercert() or {}).get("subject", ()) if shown is not None else ()
-    pairs = [pair for name in subject for pair in name]
+    fields = shown.getpeercert() or {} if shown is not None else {}
+    pairs = [pair for name in fields.get("subject", ()) for pair in name]
     names = [value for key, value in pairs if key == "commonName"]
-    return Certified(names[-1] if names else "", tuple(value for key, value in pairs if key == "organizationName"))
+    organizations = tuple(value for key, value in pairs if key == "organizationName")
+    until = ssl.cert_time_to_seconds(fields["notAfter"]) if "notAfter" in fields else None
+    return Certified(names[-1] if names else "", organizations, until=until)
+
+
+def not_verified(problem: ssl.SSLCertVerificationError) -> str:
+    """Say why the certificate that a station has shown was not accepted."""
+    advice = _OF_LISTS.get(problem.verify_code, "")
+    return f"the station's certificate is not accepted: {problem.verify_message}{advice}"
 
 
 def not_accepted(problem: ssl.SSLCertVerificationError) -> str:

@@ -17,6 +17,7 @@ from voltgate.web.api import (
     nodes,
     owed,
     routes,
+    security,
     sessions,
     stations,
     waiting,
@@ -27,6 +28,6 @@ def routers() -> list[APIRouter]:
     """Return the routers; they use the queries in `request.app.state.queries`."""
     resources = (
         stations, calls, sessions, backends, routes, waiting, nodes, events, live, messages, audit, owed, alerts,
-        configuration, callbacks,
+        configuration, callbacks, security,
     )  # fmt: skip
     return [resource.router for resource in resources]

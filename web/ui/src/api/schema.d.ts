@@ -302,6 +302,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/certificates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List certificates and when they end
+         * @description List the certificates of the configuration, and those of stations that end soon, the first to end first.
+         */
+        get: operations["all_certificates_api_v1_certificates_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/claims": {
         parameters: {
             query?: never;
@@ -1449,6 +1469,70 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/stations/{identity}/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Change a station's password
+         * @description Give a connected station a new password. Until it has taken it the former one counts; in doubt both do.
+         */
+        put: operations["change_password_api_v1_stations__identity__password_put"];
+        post?: never;
+        /**
+         * Go back to the configured password
+         * @description Have the password of the station's entry count again, and no other. The station is told nothing.
+         */
+        delete: operations["forget_password_api_v1_stations__identity__password_delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/stations/{identity}/security": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show a station's security
+         * @description Show with which security profile a station came, when its certificate ends, and whose its password is.
+         */
+        get: operations["security_api_v1_stations__identity__security_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/stations/{identity}/security/profile": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Let a station come with a lower security profile
+         * @description Let a station come with a lower security profile than it has; when it comes with a higher one, that counts.
+         */
+        put: operations["lower_api_v1_stations__identity__security_profile_put"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/tariffs": {
         parameters: {
             query?: never;
@@ -2175,6 +2259,43 @@ export interface components {
              * @description waiting, signed.
              */
             status: string;
+        };
+        /**
+         * CertificateEnd
+         * @description When a certificate ends, or a list of what is revoked.
+         */
+        CertificateEnd: {
+            /**
+             * Days
+             * @description Days until then; less than 0: it has ended.
+             */
+            days: number;
+            /**
+             * Name
+             * @description The file, or the station.
+             */
+            name: string;
+            /**
+             * Until
+             * @description RFC 3339, UTC, with milliseconds.
+             * @example 2026-11-21T07:30:00.000Z
+             */
+            until: string;
+        };
+        /**
+         * Certificates
+         * @description Certificates, the first to end first.
+         */
+        Certificates: {
+            /** Files */
+            files: components["schemas"]["CertificateEnd"][];
+            /**
+             * Stations
+             * @description Those that end soon; at most 1,000.
+             */
+            stations: components["schemas"]["CertificateEnd"][];
+            /** Stations In All */
+            stations_in_all: number;
         };
         /**
          * Change
@@ -4389,6 +4510,47 @@ export interface components {
              */
             total: number;
         };
+        /**
+         * PasswordAsked
+         * @description A new password for a station.
+         */
+        PasswordAsked: {
+            /**
+             * Password
+             * @description Without: one is made, of 160 bits or more, and shown to nobody.
+             */
+            password?: string | null;
+            /**
+             * Spelling
+             * @description Of 1.6 only, how AuthorizationKey is sent. `text`: as it is; `hex`: its bytes as digits, as the security whitepaper has it; `key`: it is a key of 32 to 40 digits already. Without: a key if it looks like one, else text.
+             */
+            spelling?: ("text" | "hex" | "key") | null;
+            /**
+             * Timeout
+             * @description Seconds to wait for the station's answer.
+             * @default 30
+             */
+            timeout?: number;
+        };
+        /**
+         * PasswordChanged
+         * @description What came of a new password.
+         */
+        PasswordChanged: {
+            /**
+             * Outcome
+             * @description `taken`: only the new one counts; `refused`: only the former one; `unknown`: both, until the station has come with the new one.
+             * @enum {string}
+             */
+            outcome: "taken" | "refused" | "unknown";
+            /** Station */
+            station: string;
+            /**
+             * Status
+             * @description What the station said of it, or why it was not asked.
+             */
+            status: string;
+        };
         /** @description Why a request came to nothing (RFC 9457). */
         Problem: {
             detail?: string;
@@ -4400,6 +4562,14 @@ export interface components {
             status: number;
             title: string;
             type: string;
+        };
+        /**
+         * ProfileAsked
+         * @description The lowest security profile with which a station may come from now on.
+         */
+        ProfileAsked: {
+            /** Profile */
+            profile: number;
         };
         /**
          * Provider
@@ -4919,6 +5089,42 @@ export interface components {
              * @description Unknown ones that were refused, and may be let in.
              */
             waiting: number;
+        };
+        /**
+         * StationSecurity
+         * @description How a station proves who it is.
+         */
+        StationSecurity: {
+            /**
+             * Certificate Until
+             * @description When the certificate ends that it came with last.
+             */
+            certificate_until: string | null;
+            /**
+             * Lowered By
+             * @description Who lowered it; null: nobody has, since it came with that.
+             */
+            lowered_by: string | null;
+            /**
+             * Password
+             * @description `entry`: as configured; `given`: through Voltgate; `unknown`: it was given one, and has not said whether it took it. Until it comes with it, the one before counts as well.
+             * @enum {string}
+             */
+            password: "entry" | "given" | "unknown";
+            /** Password Since */
+            password_since: string | null;
+            /**
+             * Profile
+             * @description The lowest security profile with which it may come: 0 to 3.
+             */
+            profile: number;
+            /**
+             * Since
+             * @description When it came with that, or an operator lowered it.
+             */
+            since: string | null;
+            /** Station */
+            station: string;
         };
         /**
          * StationsWanted
@@ -6657,6 +6863,71 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Renewed"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Content */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    all_certificates_api_v1_certificates_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Certificates"];
                 };
             };
             /** @description Unauthorized */
@@ -13547,6 +13818,401 @@ export interface operations {
             };
             /** @description Forbidden */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Content */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    change_password_api_v1_stations__identity__password_put: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The station's identity. */
+                identity: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasswordAsked"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PasswordChanged"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Timeout */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Content Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Content */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Gateway Timeout */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    forget_password_api_v1_stations__identity__password_delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The station's identity. */
+                identity: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Content */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    security_api_v1_stations__identity__security_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The station's identity. */
+                identity: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StationSecurity"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Content */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    lower_api_v1_stations__identity__security_profile_put: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The station's identity. */
+                identity: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProfileAsked"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StationSecurity"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Timeout */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Content Too Large */
+            413: {
                 headers: {
                     [name: string]: unknown;
                 };
