@@ -130,6 +130,14 @@ def test_one_network_of_ipv6_has_one_share() -> None:
     assert [shares.take("a:name", 0.0) == 0.0 for _ in range(3)] == [True, True, False]
 
 
+def test_one_handshake_a_second() -> None:
+    """Where there is no more than one at a time nothing is reserved: a stranger gets it, too."""
+    shares = Handshakes(1.0, 1, 0.0)
+    shares.let_in("192.0.2.1", 0.0)
+    assert shares.take("192.0.2.2", 0.0) == 0.0
+    assert shares.take("192.0.2.3", 0.0) > 0
+
+
 def test_another_rate(monkeypatch: pytest.MonkeyPatch) -> None:
     """A change of the rate keeps who is known; without a rate nothing is counted; what is remembered is bounded."""
     shares = Handshakes(0.0, 1, 0.0)

@@ -50,7 +50,7 @@ class Handshakes:
         else:
             share = self._strangers.get(network) or self._share(_STRANGER, now)
             _remember(self._strangers, network, share)
-            reserved = self._burst / _RESERVED if self._known else 0.0
+            reserved = min(self._burst / _RESERVED, self._burst - 1) if self._known else 0.0
         return share.take(now) or self._all.take(now, reserved)
 
     def let_in(self, address: str, now: float) -> None:
