@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.attacks.fuzz import fuzz
 from tests.harness import Stage
 
-ROUNDS = 50
+ROUNDS = 40
 
 
 async def test_nothing_that_is_nearly_right_brings_the_gateway_down(stage: Stage) -> None:

@@ -384,9 +384,9 @@ async def test_a_clock_that_jumps_and_comes_back(address: URL, by: float, monkey
     store = Database(address, DatabaseSettings(keep=keep, keep_audit=keep, keep_owed=keep), calendar)
     looked = asyncio.Event()
 
-    async def look(*_: object) -> tuple[int, float]:
+    async def look(*_: object) -> tuple[int, float, int]:
         looked.set()
-        return 0, 0.0
+        return 0, 0.0, 0
 
     monkeypatch.setattr(database, "measure_journal", look)
     monkeypatch.setattr(database, "clocks_agree", agree)
@@ -433,11 +433,11 @@ async def test_a_process_that_begins_with_a_wrong_clock(
     await first.close()
     looks, enough = [0], asyncio.Event()
 
-    async def look(*_: object) -> tuple[int, float]:
+    async def look(*_: object) -> tuple[int, float, int]:
         looks[0] += 1
         if looks[0] == 3:
             enough.set()
-        return 1, NOW
+        return 1, NOW, 9
 
     monkeypatch.setattr(database, "measure_journal", look)
     monkeypatch.setattr(database, "_LOOK", 0.05)

@@ -237,7 +237,7 @@ async def test_who_asks_of_a_task_that_fails_is_told_at_once(opened: Open, monke
 
 async def test_what_looks_at_the_journal_begins_again(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     """The journal is looked at again after a look that failed."""
-    monkeypatch.setattr(database, "measure_journal", _failing(1, (7, NOW - 5)))
+    monkeypatch.setattr(database, "measure_journal", _failing(1, (7, NOW - 5, 900)))
     store = await opened()
     await until(lambda: store.state.owed == 7)
     assert store.state.faults == 1
