@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from prometheus_client.registry import Collector
 
@@ -17,10 +17,10 @@ from voltgate.app.gauges import sources_of
 from voltgate.app.readiness import Readiness
 from voltgate.app.route_editing import RouteEditing
 from voltgate.app.worker import Worker
-from voltgate.relay.records import AuditRecord
 from voltgate.telemetry.metrics import VoltgateCollector
 from voltgate.web.api import claims, csms
 from voltgate.web.api.resources import routers
+from voltgate.web.audited import Audit, unnoted
 from voltgate.web.base_path import BasePath
 from voltgate.web.server import WebServer, application, listening, listening_at
 from voltgate.web.siblings import Labelled, Siblings
@@ -33,6 +33,7 @@ class Web:
     server: WebServer
     access: ApiAccess
     within: WebServer | None = None
+    audit: Audit = field(default_factory=Audit)
 
 
 def open_web(
@@ -62,7 +63,8 @@ def open_web(
         collector, readiness, __version__, access.access, access.issued, resources, siblings, access.users
     )
     app.state.queries = parts.queries
-    note = parts.database.put if parts.database is not None else _unnoted
+    note = parts.database.put if parts.database is not None else unnoted
+    app.state.audit = Audit(note, parts.queries.named)
     app.state.routes_file = RouteEditing(active, change, note, shared=parts.cluster is not None)
     app.state.claiming = parts.claiming
     app.state.alerting = parts.alerting
@@ -73,8 +75,4 @@ def open_web(
     if parts.operating is not None:
         parts.operating.add_uploads(app)
     app.add_middleware(BasePath, base=lambda: active.config.api.base_path)
-    return Web(WebServer(app, listening(*address, shared=worker is not None)), access, within)
-
-
-def _unnoted(record: AuditRecord) -> None:
-    """Keep no line of the audit trail: there is no database; the log has one."""
+    return Web(WebServer(app, listening(*address, shared=worker is not None)), access, within, app.state.audit)

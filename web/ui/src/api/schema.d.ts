@@ -1853,11 +1853,16 @@ export interface components {
         };
         /**
          * AuditLine
-         * @description One thing that somebody asked a station for, and what became of it; or a login of a user.
+         * @description One thing that somebody asked a station or Voltgate for, and what became of it.
          */
         AuditLine: {
             /** Action */
             action: string;
+            /**
+             * Address
+             * @description Where somebody came from, by IP address; "" where nobody did.
+             */
+            address: string;
             /** Answer */
             answer: string;
             /**
@@ -1868,18 +1873,28 @@ export interface components {
             at: string;
             /**
              * Backend
-             * @description The backend that asked; "api:NAME" for a caller of the API, "user:LOGIN" for a login.
+             * @description Who asked: a backend; "api:NAME" for a caller of the API, "user:LOGIN" for a login, "voltgate" for the gateway itself.
              */
             backend: string;
+            /**
+             * Before
+             * @description The SHA-256 of the line before.
+             */
+            before: string | null;
             /** Detail */
             detail: string;
             /** Message Id */
             message_id: string;
+            /**
+             * Number
+             * @description The place in the chain; null: of a version that had none.
+             */
+            number: number | null;
             /** Outcome */
             outcome: string;
             /**
              * Station
-             * @description The identity, in the form in which it is compared; "" for a login.
+             * @description The identity, as the station spells it; "" where it is about none.
              */
             station: string;
         };
@@ -6061,7 +6076,7 @@ export interface operations {
                 /** @description Where the part before ended. */
                 cursor?: string | null;
                 limit?: number;
-                outcome?: ("passed" | "refused" | "absorbed" | "undelivered") | null;
+                outcome?: ("passed" | "refused" | "absorbed" | "undelivered" | "failed") | null;
                 /** @description RFC 3339, or a day in UTC. */
                 since?: string | null;
                 station?: string | null;
