@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from sqlalchemy import bindparam, delete, insert, select, update
+import msgspec
+from sqlalchemy import Row, bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -36,6 +37,8 @@ class TokenRecord:
     used: float | None = None
     former: bytes | None = field(default=None, repr=False)
     former_until: float | None = None
+    networks: Mapping[str, str] = field(default_factory=dict)
+    """The roles in single networks, of a token whose own role is "member"."""
 
 
 class ApiTokens:
@@ -53,11 +56,11 @@ class ApiTokens:
         """Read all, by name."""
         async with self._in_time(), reading(self._engine).connect() as connection:
             rows = await connection.execute(select(api_tokens).order_by(api_tokens.c.name))
-            return [TokenRecord(**row._asdict()) for row in rows]
+            return [_read(row) for row in rows]
 
     async def add(self, record: TokenRecord) -> bool:
         """Keep a token; tell whether there was none of its name."""
-        row = {name: getattr(record, name) for name in api_tokens.c.keys()}  # noqa: SIM118 - columns, no dictionary
+        row = asdict(record) | {"networks": msgspec.json.encode(dict(record.networks)) if record.networks else None}
         async with self._in_time():
             try:
                 async with self._engine.begin() as connection:
@@ -98,3 +101,13 @@ class ApiTokens:
                 yield
         except FAILURES as error:
             raise StoreAway(f"the database does not answer: {type(error).__name__}") from None
+
+
+def _read(row: Row[Any]) -> TokenRecord:
+    """Return a row as a token; one whose networks cannot be read has none."""
+    values = row._asdict()
+    try:
+        values["networks"] = msgspec.json.decode(values["networks"] or b"{}", type=dict[str, str])
+    except (msgspec.MsgspecError, TypeError):
+        values["networks"] = {}
+    return TokenRecord(**values)

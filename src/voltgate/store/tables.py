@@ -155,6 +155,7 @@ api_tokens = Table(
     _time("used", nullable=True),
     Column("former", Document, nullable=True),
     _time("former_until", nullable=True),
+    Column("networks", Document, nullable=True),
 )
 
 users = Table(

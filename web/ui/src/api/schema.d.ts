@@ -1515,6 +1515,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/tokens/{name}/rotation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Rotate a token
+         * @description Make another token of the same name and role. The former one is let in for a while yet: nobody is cut off.
+         */
+        post: operations["rotate_api_v1_tokens__name__rotation_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/transactions": {
         parameters: {
             query?: never;
@@ -3945,9 +3965,10 @@ export interface components {
             name: string;
             /**
              * Role
+             * @description "member": it has roles in single networks only.
              * @enum {string}
              */
-            role: "viewer" | "operator" | "admin";
+            role: "viewer" | "operator" | "admin" | "member" | "backend";
             /** Token */
             token: string;
         };
@@ -4497,6 +4518,23 @@ export interface components {
             warning: boolean;
         };
         /**
+         * Rotation
+         * @description How a token is exchanged for another one.
+         */
+        Rotation: {
+            /**
+             * Expires In
+             * @description Seconds that the new one is valid; null: as long as the former one would have been.
+             */
+            expires_in?: number | null;
+            /**
+             * Overlap
+             * @description Seconds that the former one is let in yet, while its users change.
+             * @default 86400
+             */
+            overlap?: number;
+        };
+        /**
          * Route
          * @description A route. `rules` are as they are configured, the first that matches counts.
          */
@@ -4956,8 +4994,20 @@ export interface components {
              * @description The token with which it was made.
              */
             by: string | null;
+            /**
+             * Former Until
+             * @description Until when the token before the last rotation is let in, too.
+             */
+            former_until: string | null;
             /** Name */
             name: string;
+            /**
+             * Networks
+             * @description Its roles in single networks.
+             */
+            networks: {
+                [key: string]: string;
+            };
             /**
              * Role
              * @enum {string}
@@ -4968,6 +5018,16 @@ export interface components {
              * @enum {string}
              */
             source: "configuration" | "api";
+            /**
+             * Until
+             * @description When it ends; null: never.
+             */
+            until: string | null;
+            /**
+             * Used
+             * @description When it was used last, a minute more or less; null: not that we know.
+             */
+            used: string | null;
         };
         /**
          * Tokens
@@ -5136,15 +5196,30 @@ export interface components {
          */
         voltgate__web__api__tokens__Wanted: {
             /**
+             * Expires In
+             * @description Seconds that it is valid; null: for ever.
+             */
+            expires_in?: number | null;
+            /**
              * Name
              * @description What tells tokens apart in logs and lists.
              */
             name: string;
             /**
-             * Role
-             * @enum {string}
+             * Networks
+             * @description What it lets do with the stations of single networks, by their ids, in place of `role`.
+             * @example {
+             *       "north": "operator"
+             *     }
              */
-            role: "viewer" | "operator" | "admin";
+            networks?: {
+                [key: string]: "viewer" | "operator" | "admin";
+            } | null;
+            /**
+             * Role
+             * @description What it lets do everywhere.
+             */
+            role?: ("viewer" | "operator" | "admin") | null;
         };
         /**
          * Wanted
@@ -13969,6 +14044,122 @@ export interface operations {
             };
             /** @description Conflict */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Content */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    rotate_api_v1_tokens__name__rotation_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Rotation"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Made"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Timeout */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Content Too Large */
+            413: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -1,4 +1,4 @@
-"""The chain of the audit trail; when tokens of the API end, were used, and which they follow."""
+"""The chain of the audit trail; when tokens of the API end, were used, which they follow, and where they hold."""
 
 import time
 
@@ -38,12 +38,13 @@ def upgrade() -> None:
     )
     for name in ("until", "used", "former_until"):
         op.add_column("api_tokens", sa.Column(name, sa.Float(53)))
-    op.add_column("api_tokens", sa.Column("former", sa.LargeBinary))
+    for name in ("former", "networks"):
+        op.add_column("api_tokens", sa.Column(name, sa.LargeBinary))
 
 
 def downgrade() -> None:
     """Drop all of it."""
-    for name in ("former", "former_until", "used", "until"):
+    for name in ("networks", "former", "former_until", "used", "until"):
         op.drop_column("api_tokens", name)
     op.drop_table("audit_gaps")
     op.drop_table("audit_head")
