@@ -74,6 +74,7 @@ TAMPERED = {
     "a line is taken out of the chain": ("UPDATE audit SET number = NULL WHERE number = 4", [(4, 4), (0, 0)]),
     "the head is set back": ("UPDATE audit_head SET number = 8", [(9, 10)]),
     "the head is deleted": ("DELETE FROM audit_head", [(11, 11)]),
+    "the head's hash is changed": ("UPDATE audit_head SET hash = 'x'", [(10, 10)]),
 }
 
 

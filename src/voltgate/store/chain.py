@@ -53,7 +53,7 @@ class Link:
     def hash(self) -> str:
         """The SHA-256 of all of it, which the next line carries: of a list in JSON, in hexadecimal digits."""
         said = [self.number, self.before, *(getattr(self.record, name) for name in NAMES)]
-        return hashlib.sha256(json.dumps(said, separators=(",", ":")).encode()).hexdigest()
+        return hashlib.sha256(json.dumps(said, separators=(",", ":"), default=repr).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +77,14 @@ class Gap:
 
 
 def read_link(row: Row[Any]) -> Link:
-    """Return a row of the table, all of whose columns were read."""
+    """Return a row of the table, all of whose columns were read; a hand may have written anything into them."""
     values = row._asdict()
-    return Link(AuditRecord(**{name: values[name] for name in NAMES}), values["number"] or 0, values["before"])
+    number, before = values["number"], values["before"]
+    return Link(
+        AuditRecord(**{name: values[name] for name in NAMES}),
+        number if isinstance(number, int) else 0,
+        before if isinstance(before, str) else "",
+    )
 
 
 def said_lost(at: float, lines: int) -> AuditRecord:
@@ -130,19 +135,25 @@ def _kept(connection: AsyncConnection, record: AuditRecord) -> dict[str, Any]:
 
 async def read_head(connection: AsyncConnection) -> Head | None:
     """Return the head of the chain; None if it is gone."""
-    found = (await connection.execute(select(audit_head))).first()
-    return None if found is None else Head(found.number, found.hash, found.began)
+    return _head((await connection.execute(select(audit_head))).first())
 
 
 async def hold_head(connection: AsyncConnection) -> Head | None:
     """Return the head of the chain; nobody else changes it until the transaction ends. None if it is gone."""
-    found = (await connection.execute(select(audit_head).with_for_update())).first()
-    return None if found is None else Head(found.number, found.hash, found.began)
+    return _head((await connection.execute(select(audit_head).with_for_update())).first())
+
+
+def _head(row: Row[Any] | None) -> Head | None:
+    """Return a row as the head; None for one that a hand has made something else of."""
+    if row is None or not isinstance(row.number, int) or not isinstance(row.hash, str):
+        return None
+    return Head(row.number, row.hash, row.began if isinstance(row.began, float | int) else 0.0)
 
 
 async def _made(connection: AsyncConnection) -> Head:
     """Make a head that is gone, at the newest line that there is."""
     log.error("the head of the audit trail is gone", detail=_GONE)
+    await connection.execute(delete(audit_head))
     newest = select(audit).where(audit.c.number == select(func.max(audit.c.number)).scalar_subquery())
     row = (await connection.execute(newest)).first()
     last = None if row is None else read_link(row)
