@@ -6,7 +6,8 @@ import os
 import signal
 import sys
 from collections import Counter
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -262,6 +263,77 @@ def _with_database(config: Path | None, do: Callable[[URL], Coroutine[None, None
     """Run an action on the database of a configuration and return its result; errors end in a sentence."""
     import asyncio  # noqa: PLC0415
 
+    with _the_database(config) as address:
+        return asyncio.run(do(address))
+
+
+audit = typer.Typer(help="Verify the audit trail, or write it to a file; no gateway has to run.", no_args_is_help=True)
+app.add_typer(audit, name="audit")
+
+
+@audit.command()
+def verify(
+    config: ConfigFile = None,
+    against: Annotated[
+        str, typer.Option(metavar="NUMBER:HASH", help="A line and its hash as they were kept elsewhere.")
+    ] = "",
+    file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="What `export` wrote, in place of the database.")
+    ] = None,
+    older_until: Annotated[
+        str | None, typer.Option(metavar="TIME", help="When the last gateway ended that is older than the chain.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Say whether the audit trail is whole, and where it is not: then the status is 1."""
+    from voltgate.app import audit_trail  # noqa: PLC0415
+    from voltgate.client.history import asked_time  # noqa: PLC0415
+
+    try:
+        anchor = audit_trail.read_anchor(against) if against else None
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--against") from None
+    if file is not None:
+        try:
+            report = audit_trail.verify_copy(file, anchor)
+        except ValueError as error:
+            raise typer.BadParameter(str(error), param_hint="--file") from None
+        raise typer.Exit(audit_trail.tell(report, as_json=as_json))
+    until = audit_trail.as_seconds(asked_time(older_until, "--older-until"), 0.0)
+    with _the_database(config) as address:
+        raise typer.Exit(audit_trail.tell(audit_trail.verify_trail(address, anchor, until), as_json=as_json))
+
+
+@audit.command()
+def export(
+    output: Annotated[
+        Path | None, typer.Argument(metavar="[FILE]", help="Where nothing may be yet; else it is printed.")
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option(metavar="TIME", help="1h, 30m or 2d ago; or 2026-11-21T07:30:00Z.")
+    ] = None,
+    until: Annotated[str | None, typer.Option(metavar="TIME", help="As --since.")] = None,
+    config: ConfigFile = None,
+) -> None:
+    """Write the audit trail as JSON lines, the oldest first, with the numbers and the hashes of the chain."""
+    from voltgate.app import audit_trail  # noqa: PLC0415
+    from voltgate.client.history import asked_time  # noqa: PLC0415
+
+    first = audit_trail.as_seconds(asked_time(since, "--since"), float("-inf"))
+    last = audit_trail.as_seconds(asked_time(until, "--until"), float("inf"))
+    with _the_database(config) as address:
+        if output is None:
+            audit_trail.export(address, sys.stdout, first, last)
+            return
+        descriptor = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with open(descriptor, "w", encoding="utf-8") as to:
+            lines = audit_trail.export(address, to, first, last)
+    typer.echo(f"{output}: {counted(lines, 'line')}")
+
+
+@contextmanager
+def _the_database(config: Path | None) -> Iterator[URL]:
+    """Give the address of the database of a configuration; errors end in a sentence."""
     from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415
 
     from voltgate.app.database import address_of  # noqa: PLC0415
@@ -273,7 +345,7 @@ def _with_database(config: Path | None, do: Callable[[URL], Coroutine[None, None
         typer.echo('voltgate: store.url is "off": there is no database', err=True)
         raise typer.Exit(1)
     try:
-        return asyncio.run(do(address))
+        yield address
     except (SQLAlchemyError, StoreAway) as error:
         typer.echo(f"voltgate: {getattr(error, 'orig', None) or error}", err=True)
         raise typer.Exit(2) from None

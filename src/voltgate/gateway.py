@@ -252,6 +252,7 @@ class Gateway:
         if is_late or is_given or (taken.page is not None and not self._pages.holds(station.key)):
             return self._overtaken(links, wire)
         ledger = self._ledger(station.key, taken, old)
+        ledger.identity = pending.dial_context.identity
         old = old or self._departed.lingering(station.key)
         dialect = snapshot.dialect(station, version)
         settings = snapshot.settings(station, version)

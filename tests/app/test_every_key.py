@@ -55,7 +55,7 @@ from voltgate.relay.rule import Rule as RelayRule
 from voltgate.telemetry import logs
 from voltgate.telemetry.lines import ERRORS
 from voltgate.telemetry.messages.recorder import Recorder
-from voltgate.web.access import AccessToken
+from voltgate.web.access import Access, AccessToken
 from voltgate.web.base_path import BasePath
 from voltgate.web.claimant import DeclaredAddress, NotAllowed
 from voltgate.web.problems import Problem
@@ -340,9 +340,14 @@ def edits_routes(r: Running) -> bool:
 
 def failures(r: Running) -> int:
     """How often an unknown token may be tried."""
+    return access_of(r).failures
+
+
+def access_of(r: Running) -> Access:
+    """Who may use the API."""
     access = r.process._reload._access()
     assert access is not None
-    return access.access.failures
+    return access.access
 
 
 def claims(r: Running, identity: str) -> bool:
@@ -595,6 +600,8 @@ ROWS: Mapping[type[BaseModel], Mapping[str, Row]] = {
         "trusted_proxies": Row(["10.0.0.0/8"], believes_a_proxy, True),
         "edit_routes": Row(True, edits_routes),
         "failed_tokens": Row(3, failures),
+        "rate": Row(5.0, lambda r: access_of(r).rate),
+        "metrics": Row("token", lambda r: access_of(r).guards_metrics, True),
         "login": Row(60, lambda r: users(r).login),
         "invitation": Row(120, lambda r: users(r).invitation),
     },

@@ -56,8 +56,8 @@ def test_the_filter_stands_in_the_address(browser: Browser) -> None:
     browser.sees("api:the-operator", "td")
     browser.open("/audit?station=CP-0002")
     browser.until(lambda: len(browser.all("tbody tr")) == 1, "one line")
-    browser.with_text("td a", "cp-0002").click()
-    browser.until(lambda: browser.address == "/stations/cp-0002", "the page of the station")
+    browser.with_text("td a", "CP-0002").click()
+    browser.until(lambda: browser.address == "/stations/CP-0002", "the page of the station")
     browser.open("/audit?since=2100-01-01T00:00")
     browser.sees("No line fits the filter")
     browser.with_text("main button", "Clear the filter").click()
@@ -81,9 +81,9 @@ def test_the_trail_is_exported(browser: Browser) -> None:
     file = browser.downloads / "audit.csv"
     browser.until(file.is_file, "the file")
     head, *rows = csv.reader(file.read_text(encoding="utf-8-sig").splitlines())
-    assert head == ["When", "Who", "What", "Station", "Outcome", "Answer", "Detail"]
+    assert head == ["When", "Who", "From", "What", "Station", "Outcome", "Answer", "Detail"]
     assert len(rows) == LINES - 1
-    assert rows[0][1:6] == ["api:the-operator", "ClearCache", "cp-0001", "passed", "Accepted"]
+    assert rows[0][1:7] == ["api:the-operator", "127.0.0.1", "ClearCache", "CP-0001", "passed", "Accepted"]
 
 
 def test_a_gateway_that_is_alone(browser: Browser) -> None:

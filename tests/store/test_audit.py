@@ -18,7 +18,7 @@ def _line(number: int, at: float, station: str = "cp-1", backend: str = "a", out
 async def read(store: Database, query: AuditQuery) -> list[AuditRecord]:
     """Read from the database of a store."""
     assert store.engine is not None
-    return await AuditTrail().read(store.engine, query)
+    return [link.record for link in await AuditTrail().read(store.engine, query)]
 
 
 async def test_lines_are_read_by_what_is_asked(opened: Open) -> None:

@@ -24,6 +24,7 @@ from voltgate.store.aging import measure_journal
 from voltgate.store.audit import AuditQuery, AuditTrail
 from voltgate.store.columns import LONGEST, LONGEST_KEY, Key, Whole, Words
 from voltgate.store.tables import TABLES
+from voltgate.store.verifying import verify
 
 TEXTS = {
     "NUL": "EMP\0",
@@ -59,7 +60,8 @@ async def test_any_text_is_kept(opened: Open, text: str) -> None:
     assert sorted(page.facts, key=repr) == sorted(facts, key=repr)
     assert (await piece(store)).transactions == (transaction,)
     assert store.engine is not None
-    assert await AuditTrail().read(store.engine, AuditQuery()) == [audit]
+    assert [link.record for link in await AuditTrail().read(store.engine, AuditQuery())] == [audit]
+    assert (await verify(store.engine)).is_whole
     assert [record.name for record in await store.read_register()] == [text]
     for record in (transaction, owed, facts[0]):
         store.strike(record)
@@ -330,6 +332,7 @@ async def test_a_column_of_another_kind(tmp_path: Path, value: object) -> None:
         await store.read_register()
     assert replace(await store.pages.load("cp-1"), at=0.0) == replace(before, at=0.0)
     assert await AuditTrail().read(engine, AuditQuery())
+    assert not (await verify(engine)).is_whole
     assert store.state.faults == 0
     await store.close()
 

@@ -31,6 +31,7 @@ from voltgate.web.access import Access, AccessToken, Admin, Caller, Claimant, Op
 from voltgate.web.bearer import digest_of, fresh, written
 from voltgate.web.first_token import first_token
 from voltgate.web.issued_tokens import IssuedTokens
+from voltgate.web.networks import OperatorReach, ViewerReach
 
 router = APIRouter()
 
@@ -238,9 +239,13 @@ async def test_a_token_is_made_used_and_deleted(web: Web) -> None:
         "name": "ci",
         "role": "viewer",
         "backend": None,
+        "networks": {},
         "source": "api",
         "at": "2027-01-15T08:00:00.250Z",
         "by": "the-admin",
+        "until": None,
+        "used": "2027-01-15T08:16:40.250Z",
+        "former_until": None,
     }
     assert token.encode() not in listed.content
     assert (await web.ask("DELETE", "/api/v1/tokens/ci", "admin")).status == 204
@@ -366,6 +371,123 @@ async def test_a_reader_who_does_not_read_is_not_waited_for(monkeypatch: pytest.
     app = SimpleNamespace(state=SimpleNamespace(access=Withdrawn()))
     response = stream.EventStream(pieces(), stream.Streams())
     await within(response({"type": "http", "headers": [], "app": app}, forever, forever), "the stream ends", 20)
+
+
+async def test_a_token_that_ends(table: ApiTokens) -> None:
+    """A token that was made for a time is let in until then, and no longer; the list says until when."""
+    async with serving(table) as web:
+        wanted = {"name": "ci", "role": "viewer", "expires_in": 2000}
+        token = (await web.ask("POST", "/api/v1/tokens", "admin", json=wanted)).json["token"]
+        (shown,) = [each for each in (await web.get("/api/v1/tokens", "admin")).json["items"] if each["name"] == "ci"]
+        assert shown["until"] == "2027-01-15T08:33:20.250Z"
+        web.clock.now = 1999.0
+        assert (await web.get("/api/v1/me", token)).status == 200
+        web.clock.now = 2000.0
+        ended = await web.get("/api/v1/me", token)
+        assert (ended.status, ended.json["detail"]) == (401, "The token has ended.")
+        for seconds in (1, -5, 1e12, "1h"):
+            wrong = {"name": "x", "role": "viewer", "expires_in": seconds}
+            assert (await web.ask("POST", "/api/v1/tokens", "admin", json=wrong)).status == 422
+
+
+async def test_a_token_for_single_networks(table: ApiTokens) -> None:
+    """A token with roles in some networks has no other there, at each gateway; after a rotation it has the same."""
+    async with serving(table, resources=[networks_router()]) as web, serving(table) as other:
+        wanted = {"name": "ci", "networks": {"north": "operator", "south": "viewer"}}
+        made = await web.ask("POST", "/api/v1/tokens", "admin", json=wanted)
+        assert (made.status, made.json["role"]) == (201, "member")
+        again = (await web.ask("POST", "/api/v1/tokens/ci/rotation", "admin", json={})).json["token"]
+        await other.app.state.issued_tokens.read()
+        for each in (web, other):
+            for token in (made.json["token"], again):
+                me = (await each.get("/api/v1/me", token)).json
+                assert (me["role"], me["networks"]) == ("member", {"north": "operator", "south": "viewer"})
+                assert (await each.get("/api/v1/tokens", token)).status == 403
+        assert (await web.get("/api/v1/reached/viewer", again)).json == ["north", "south"]
+        assert (await web.get("/api/v1/reached/operator", again)).json == ["north"]
+        both = {"name": "x", "role": "viewer", "networks": {"north": "viewer"}}
+        for wrong in (
+            both,
+            {"name": "x"},
+            {"name": "x", "networks": {}},
+            {"name": "x", "networks": {"north": "member"}},
+        ):
+            assert (await web.ask("POST", "/api/v1/tokens", "admin", json=wrong)).status == 422
+
+
+def networks_router() -> APIRouter:
+    """Make operations that say which networks a caller reaches."""
+    router = APIRouter()
+
+    @router.get("/reached/viewer")
+    async def looks(reach: ViewerReach) -> list[str]:
+        return sorted(reach.networks or ())
+
+    @router.get("/reached/operator")
+    async def acts(reach: OperatorReach) -> list[str]:
+        return sorted(reach.networks or ())
+
+    return router
+
+
+async def test_a_token_is_rotated_without_a_gap(table: ApiTokens) -> None:
+    """Both tokens are let in until the overlap is over, at each gateway; then the new one alone."""
+    async with serving(table) as web, serving(table) as other:
+        former = (await web.ask("POST", "/api/v1/tokens", "admin", json={"name": "ci", "role": "operator"})).json[
+            "token"
+        ]
+        made = await web.ask("POST", "/api/v1/tokens/ci/rotation", "admin", json={"overlap": 1500})
+        assert (made.status, made.json["role"]) == (201, "operator")
+        token = made.json["token"]
+        await other.app.state.issued_tokens.read()
+        for at, statuses in ((1499.0, [200, 200]), (1500.0, [401, 200])):
+            for each in (web, other):
+                each.clock.now = at
+                assert [(await each.get("/api/v1/me", text)).status for text in (former, token)] == statuses
+        at_once = await web.ask("POST", "/api/v1/tokens/ci/rotation", "admin", json={"overlap": 0})
+        assert (await web.get("/api/v1/me", token)).status == 401
+        assert (await web.get("/api/v1/me", at_once.json["token"])).json["name"] == "ci"
+        assert (await web.ask("POST", "/api/v1/tokens/nobody/rotation", "admin", json={})).status == 404
+        assert (await web.ask("POST", "/api/v1/tokens/the-viewer/rotation", "admin", json={})).status == 409
+        assert (await web.ask("POST", "/api/v1/tokens/ci/rotation", "operator", json={})).status == 403
+
+
+async def test_the_last_use_of_a_token_is_shown(table: ApiTokens) -> None:
+    """The list says when each token was used last, here or, a while later, at another gateway."""
+
+    async def used(of: Web) -> dict[str, str | None]:
+        return {each["name"]: each["used"] for each in (await of.get("/api/v1/tokens", "admin")).json["items"]}
+
+    async with serving(table) as web, serving(table) as other:
+        token = (await web.ask("POST", "/api/v1/tokens", "admin", json={"name": "ci", "role": "viewer"})).json["token"]
+        assert (await used(web))["ci"] is None
+        assert (await web.get("/api/v1/me", token)).status == 200
+        shown = await used(web)
+        assert shown["ci"] == shown["the-admin"] == "2027-01-15T08:16:40.250Z"
+        assert shown["the-viewer"] is None
+        await web.app.state.issued_tokens.follow(0)
+        await other.app.state.issued_tokens.follow(0)
+        assert (await used(other))["ci"] == "2027-01-15T08:16:40.250Z"
+
+
+async def test_a_token_has_a_rate(web: Web) -> None:
+    """Who asks more often than the setting allows is told to wait, and nobody else is; after that it goes on."""
+    web.access.rate = 2.0
+    assert [(await web.get("/api/v1/me", "viewer")).status for _ in range(20)] == [200] * 20
+    held = await web.get("/api/v1/me", "viewer")
+    assert (held.status, held.headers["Retry-After"]) == (429, "1")
+    assert held.json["detail"] == "This token makes more than 2 requests a second."
+    assert (await web.get("/api/v1/me", "operator")).status == 200
+    web.clock.now += 0.5
+    assert [(await web.get("/api/v1/me", "viewer")).status for _ in range(2)] == [200, 429]
+
+
+async def test_metrics_behind_a_token(web: Web) -> None:
+    """By setting the metrics take a token of a viewer; without one they are open, health is in either case."""
+    assert (await web.get("/metrics")).status == 200
+    web.access.guards_metrics = True
+    assert [(await web.get("/metrics", token)).status for token in (None, "backend", "viewer")] == [401, 403, 200]
+    assert [(await web.get(path)).status for path in ("/healthz", "/readyz")] == [200, 200]
 
 
 async def test_a_token_of_another_version(table: ApiTokens) -> None:

@@ -51,7 +51,7 @@ async def test_a_station_that_was_rejected_is_not_called(stage: Stage) -> None:
         await stage.quiet(station)
 
         async def audited() -> list[Any]:
-            return list((await api.get("/audit")).gives(200)["items"])
+            return list((await api.get("/audit", backend="api:admin")).gives(200)["items"])
 
         (line,) = await until(audited, "a line of the audit trail")
         assert (line["backend"], line["outcome"]) == ("api:admin", "refused")

@@ -36,6 +36,7 @@ class ApiAccess:
     def __init__(self, loaded: Loaded, database: Database | None) -> None:
         config = loaded.config
         self.access = Access(configured_tokens(loaded), config.api.failed_tokens)
+        self._bound(config)
         self.issued: IssuedTokens | None = None
         self.users: UserAccess | None = None
         self.single_sign_on: SingleSignOn | None = None
@@ -48,11 +49,16 @@ class ApiAccess:
     def change(self, tokens: list[AccessToken], config: Config) -> None:
         """Go by another configuration, of which these are the tokens."""
         self.access.failures = config.api.failed_tokens
+        self._bound(config)
         self.access.replace(tokens)
         if self.users is not None:
             self.users.change_settings(user_settings(config))
         if self.single_sign_on is not None:
             self.single_sign_on.change(sign_on_settings(config))
+
+    def _bound(self, config: Config) -> None:
+        self.access.rate = config.api.rate
+        self.access.guards_metrics = config.api.metrics == "token"
 
     def follow(self, notices: Notices) -> None:
         """Hear what other gateways have changed."""

@@ -213,7 +213,7 @@ class _Reload(Reloading):
     """Changes the configuration of a CSMS node."""
 
     def __init__(self, active: ActiveConfiguration, parts: NodeParts, process: CsmsProcess) -> None:
-        super().__init__(active)
+        super().__init__(active, parts.database.put)
         self._parts = parts
         self._process = process
 

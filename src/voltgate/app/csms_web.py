@@ -16,6 +16,7 @@ from voltgate.ocpp.counts import Counts
 from voltgate.telemetry.lines import ERRORS
 from voltgate.telemetry.metrics import Gauges, Sources, VoltgateCollector
 from voltgate.web.api import csms, no_gateway
+from voltgate.web.audited import Audit
 from voltgate.web.base_path import BasePath
 from voltgate.web.server import WebServer, application, listening
 
@@ -41,13 +42,14 @@ def open_csms_web(active: ActiveConfiguration, parts: NodeParts) -> Web | None:
         users=access.users,
     )
     app.state.single_sign_on = access.single_sign_on
+    app.state.audit = Audit(parts.database.put)
     app.state.csms = parts_of(lambda: active.config, parts.database, None, next(iter(parts.wanted)))
     app.state.operating = None if parts.operating is None else parts.operating.parts
     no_gateway.install(app)
     if parts.operating is not None:
         parts.operating.add_uploads(app)
     app.add_middleware(BasePath, base=lambda: active.config.api.base_path)
-    return Web(WebServer(app, listening(*address)), access)
+    return Web(WebServer(app, listening(*address)), access, audit=app.state.audit)
 
 
 def _readiness(active: ActiveConfiguration, parts: NodeParts) -> dict[str, Any]:

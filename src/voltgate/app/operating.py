@@ -108,7 +108,8 @@ def operating_of(
         if peer is None:
             row = await queries.station(station)
         version = peer.protocol if peer is not None else row.version if row is not None and row.connected else ""
-        return Known(version, await limits.of(station)) if version else None
+        identity = peer.identity if peer is not None else row.identity if row is not None else ""
+        return Known(version, await limits.of(station), identity) if version else None
 
     async def keep(rows: Sequence[Variable]) -> None:
         csms.rounds.counts.trimmed += await limits.keep(rows)
@@ -145,4 +146,5 @@ def _note(database: Database, told: Told) -> None:
     if isinstance(reply, Unanswered) and reply.reason is Reason.REFUSED:
         outcome = "refused"
     call = Call(reply.id, told.action, b"")
-    database.put(audit.line(told.station, time.time(), told.by, call, outcome, reply, f"command {told.command}"))
+    about = audit.About(told.station, told.identity, told.by)
+    database.put(audit.line(about, time.time(), call, outcome, reply, f"command {told.command}"))

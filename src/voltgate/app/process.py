@@ -20,6 +20,8 @@ from voltgate.app.web import Web, open_web
 from voltgate.app.worker import Worker
 from voltgate.config import Loaded
 from voltgate.relay.records import StoreAway
+from voltgate.store.chain import GATEWAY
+from voltgate.web.audited import line
 from voltgate.web.server import WebServer
 
 _TEND = 5.0
@@ -80,6 +82,7 @@ class Process(Life):
             parts.follow_soap(config)
             self._reload.begun.set()
             self._begin()
+            self._note("Start")
             self._freeze()
             self._say_ready(ready)
             await stop.wait()
@@ -128,11 +131,17 @@ class Process(Life):
             for name, follow in self._web.access.tasks():
                 self._tending.append(supervision.repeat(name, follow))
 
+    def _note(self, action: str) -> None:
+        """Have the audit trail say that the gateway begins or ends: one that was killed has not ended."""
+        if (database := self._parts.database) is not None:
+            database.put(line(GATEWAY, action, "passed", __version__, f"node {database.node}"))
+
     async def _close(self) -> None:
         await ended([*self._tending, *self._telling, *self._serving])
         parts = self._parts
         if self._web is not None:
             self._web.access.close()
+            self._web.audit.refusals.close()
         await parts.listeners.close()
         await parts.soap.close()
         await parts.dialler.close()
@@ -146,6 +155,7 @@ class Process(Life):
         if parts.cluster is not None and self._joined:
             await parts.cluster.leave()
         if parts.database is not None:
+            self._note("Stop")
             await parts.database.close()
         parts.surroundings.close()
         self._stop_ticking()

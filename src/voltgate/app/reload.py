@@ -19,6 +19,7 @@ from voltgate.snapshot import Snapshot
 from voltgate.soap_station import SoapSettings
 from voltgate.telemetry import logs
 from voltgate.web.access import AccessToken
+from voltgate.web.audited import unnoted
 
 log = structlog.get_logger("voltgate")
 
@@ -38,7 +39,7 @@ class Reload(Reloading):
     """Changes the configuration of a gateway. `access` gives the API's, None without one."""
 
     def __init__(self, active: ActiveConfiguration, parts: Composition, access: Callable[[], ApiAccess | None]) -> None:
-        super().__init__(active)
+        super().__init__(active, unnoted if parts.database is None else parts.database.put)
         self._parts = parts
         self._access = access
 

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import os
 from abc import ABC, abstractmethod
+from pathlib import Path
 
 import structlog
 
 from voltgate.app.active import ActiveConfiguration
 from voltgate.config import ConfigErrors, Loaded, read
 from voltgate.config.loading import SHORTAGES
+from voltgate.store.chain import GATEWAY
+from voltgate.web.audited import Note, line, unnoted
 
 _LOOK_AT_FILES = 2.0
 """Seconds between looks at the files of the configuration."""
@@ -20,10 +24,11 @@ log = structlog.get_logger("voltgate")
 
 
 class Reloading(ABC):
-    """Changes the configuration of a process."""
+    """Changes the configuration of a process. `note` keeps a line of the audit trail."""
 
-    def __init__(self, active: ActiveConfiguration) -> None:
+    def __init__(self, active: ActiveConfiguration, note: Note = unnoted) -> None:
         self._active = active
+        self._note = note
         self._changing = asyncio.Lock()
         self.begun = asyncio.Event()
         """Set when the process has begun: there is nothing to change before."""
@@ -62,6 +67,7 @@ class Reloading(ABC):
     def _keep(self, problems: list[str]) -> None:
         """Keep the configuration in force, and log why."""
         self._active.refuse(problems)
+        self._said("refused", "; ".join(problems))
         for problem in problems:
             log.error("configuration not changed", problem=problem)
 
@@ -73,6 +79,11 @@ class Reloading(ABC):
             self._keep([objection])
         else:
             await self._take(loaded)
+            digest = "" if loaded.source is None else await asyncio.to_thread(_digest, loaded.source)
+            self._said("passed", f"{loaded.source}, sha256 {digest}")
+
+    def _said(self, outcome: str, detail: str) -> None:
+        self._note(line(GATEWAY, "ChangeConfiguration", outcome, "", detail))
 
     @abstractmethod
     async def _take(self, loaded: Loaded) -> None:
@@ -81,3 +92,10 @@ class Reloading(ABC):
     def _warn(self, loaded: Loaded) -> None:
         for warning in loaded.warnings:
             log.warning("configuration", problem=str(warning), key=warning.key)
+
+
+def _digest(file: Path) -> str:
+    try:
+        return hashlib.sha256(file.read_bytes()).hexdigest()
+    except OSError:
+        return "unknown"

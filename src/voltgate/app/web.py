@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from prometheus_client.registry import Collector
 
@@ -18,10 +18,10 @@ from voltgate.app.readiness import Readiness
 from voltgate.app.route_editing import RouteEditing
 from voltgate.app.worker import Worker
 from voltgate.carriers.websocket.origin import behind, is_trusted
-from voltgate.relay.records import AuditRecord
 from voltgate.telemetry.metrics import VoltgateCollector
 from voltgate.web.api import claims, csms
 from voltgate.web.api.resources import routers
+from voltgate.web.audited import Audit, unnoted
 from voltgate.web.base_path import BasePath
 from voltgate.web.proxy_headers import Proxies, ProxyHeaders
 from voltgate.web.server import WebServer, application, listening, listening_at
@@ -35,6 +35,7 @@ class Web:
     server: WebServer
     access: ApiAccess
     within: WebServer | None = None
+    audit: Audit = field(default_factory=Audit)
 
 
 def open_web(
@@ -64,7 +65,8 @@ def open_web(
         collector, readiness, __version__, access.access, access.issued, resources, siblings, access.users
     )
     app.state.queries = parts.queries
-    note = parts.database.put if parts.database is not None else _unnoted
+    note = parts.database.put if parts.database is not None else unnoted
+    app.state.audit = Audit(note, parts.queries.named)
     app.state.routes_file = RouteEditing(active, change, note, shared=parts.cluster is not None)
     app.state.claiming = parts.claiming
     app.state.alerting = parts.alerting
@@ -79,7 +81,7 @@ def open_web(
     proxies = _proxies(active)
     app.add_middleware(ProxyHeaders, proxies=proxies)
     app.state.is_proxy = proxies.is_one
-    return Web(WebServer(app, listening(*address, shared=worker is not None)), access, within)
+    return Web(WebServer(app, listening(*address, shared=worker is not None)), access, within, app.state.audit)
 
 
 def _renewing(active: ActiveConfiguration, parts: Composition) -> Callable[[], Awaitable[float]]:
@@ -99,7 +101,3 @@ def _proxies(active: ActiveConfiguration) -> Proxies:
         lambda address: is_trusted(address, active.config.api.trusted_proxies),
         lambda hop, said: behind(hop, said, active.config.api.trusted_proxies),
     )
-
-
-def _unnoted(record: AuditRecord) -> None:
-    """Keep no line of the audit trail: there is no database; the log has one."""

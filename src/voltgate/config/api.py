@@ -78,6 +78,18 @@ class Api(Section):
         description="Times a minute that one unknown token, or a wrong password of one user, may be tried from one "
         "address; then 429 with Retry-After. Ten times as many tries are allowed for one address. 0: no limit.",
     )
+    rate: float = Field(
+        default=0,
+        ge=0,
+        le=100_000,
+        description="Requests a second that one token, or one login, may make; ten seconds' worth at once. Then 429 "
+        "with Retry-After. 0: any number.",
+    )
+    metrics: Literal["open", "token"] = Field(
+        default="open",
+        description='Who may read `/metrics`: `"open"`, everybody who reaches `listen.http`; `"token"`, whoever has a '
+        'token of the role "viewer" or more.',
+    )
     oidc: Oidc | None = Field(
         default=None,
         description="Single sign-on by OpenID Connect: `[api.oidc]`. Without: there is none.",

@@ -38,10 +38,11 @@ CallStation: TypeAlias = Callable[[str, str, dict[str, Any], float], Awaitable[R
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is known of a station that is connected: its version, and the limits that it has told."""
+    """What is known of a station that is connected: its version, the limits that it has told, and how it is spelled."""
 
     version: str
     facts: Facts = field(default_factory=Facts)
+    identity: str = ""
 
 
 Look: TypeAlias = Callable[[str], Awaitable[Known | None]]
@@ -57,6 +58,8 @@ class Told:
     command: str
     action: str
     reply: Reply
+    identity: str = ""
+    """The station as it is spelled."""
 
 
 class Operators:
@@ -101,7 +104,7 @@ class Operators:
         async def ask(action: str, payload: dict[str, Any]) -> Reply:
             await self._write(station, asked(wanted, number))
             reply = await self._call(station, action, payload, seconds)
-            self._note(Told(station, by, name, action, reply))
+            self._note(Told(station, by, name, action, reply, known.identity))
             await self._write_late(station, name, profiles.answered(action, payload, reply))
             return reply
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from uuid import uuid4
 
 from voltgate.ocpp.messages import Call, Reply, Result
@@ -11,10 +12,31 @@ _LONGEST = 100
 """Characters of what the wire says that a line keeps."""
 
 
-def line(station: str, at: float, who: str, call: Call, outcome: str, reply: Reply, detail: str) -> AuditRecord:
+@dataclass(frozen=True, slots=True)
+class About:
+    """A station, by its key and as it is spelled; who asked it for something, and from which address ("": unknown)."""
+
+    station: str
+    identity: str
+    who: str
+    address: str = ""
+
+
+def line(about: About, at: float, call: Call, outcome: str, reply: Reply, detail: str) -> AuditRecord:
     """Return a line of the audit trail; `at` is in seconds since 1970."""
-    action, message_id = call.action[:_LONGEST], call.id[:_LONGEST]
-    return AuditRecord(uuid4().hex, at, station, who, action, message_id, outcome, _status_of(reply), detail)
+    return AuditRecord(
+        uuid4().hex,
+        at,
+        about.station,
+        about.who,
+        call.action[:_LONGEST],
+        call.id[:_LONGEST],
+        outcome,
+        _status_of(reply),
+        detail,
+        about.identity,
+        about.address,
+    )
 
 
 def _status_of(reply: Reply) -> str:

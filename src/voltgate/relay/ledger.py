@@ -62,12 +62,12 @@ class Ledger:
     """
 
     __slots__ = (
-        "_draw", "_ended", "_facts", "_invitations", "_is_over", "_struck", "_vague_until", "incomplete", "journal",
-        "numbers", "renumbered", "running", "settings", "station", "store", "unread", "unreadable", "wall",
+        "_draw", "_ended", "_facts", "_invitations", "_is_over", "_struck", "_vague_until", "identity", "incomplete",
+        "journal", "numbers", "renumbered", "running", "settings", "station", "store", "unread", "unreadable", "wall",
     )  # fmt: skip
 
     def __init__(self, station: str, store: Store, calendar: Calendar, draw: Callable[[], float], page: Page) -> None:
-        self.station = station
+        self.station = self.identity = station
         self.store = store
         self.wall = wall = calendar.wall
         self._is_over = calendar.is_over
@@ -428,11 +428,10 @@ class Ledger:
         """Return, in order, the events of a transaction that will be owed to the backend that turns out to own it."""
         return [record for record in self.journal.of(UNKNOWN) if record.transaction == tx.ref]
 
-    # The audit trail.
-
-    def audit(self, who: str, call: Call, outcome: str, reply: Reply, detail: str) -> None:
-        """Write a line of the audit trail: who asked the station for what, and what became of it."""
-        self.store.put(audit.line(self.station, self.wall(), who, call, outcome, reply, detail))
+    def audit(self, who: str, call: Call, outcome: str, reply: Reply, detail: str, address: str = "") -> None:
+        """Write a line of the audit trail: who asked the station for what, from where, and what became of it."""
+        about = audit.About(self.station, self.identity, who, address)
+        self.store.put(audit.line(about, self.wall(), call, outcome, reply, detail))
 
 
 def _is_json(data: bytes) -> bool:

@@ -118,10 +118,11 @@ class OwedRecord:
 
 @dataclass(frozen=True, slots=True)
 class AuditRecord:
-    """One line of the audit trail: which backend asked a station for what, and what became of it; or a login.
+    """One line of the audit trail: who asked a station, or Voltgate, for what, and what became of it.
 
-    `outcome` is "passed", "refused", "absorbed" or "undelivered"; `answer` is what the backend was told (a status or an
-    error code), `detail` why.
+    `backend` is who that was: a backend, "api:NAME" or "user:LOGIN". `outcome` is "passed", "refused", "absorbed",
+    "undelivered" or "failed"; `answer` is what was said (a status or an error code), `detail` why. `identity` is the
+    station as it is spelled, `address` where somebody came from; "" where there is none.
     """
 
     ref: str
@@ -133,6 +134,8 @@ class AuditRecord:
     outcome: str
     answer: str
     detail: str
+    identity: str = ""
+    address: str = ""
 
     @property
     def key(self) -> tuple[str | int, ...]:

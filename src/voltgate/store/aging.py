@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from voltgate.relay.calendar import EARLIEST, Calendar
 from voltgate.store.address import SQLITE, reading
+from voltgate.store.chain import delete_old, read_head
 from voltgate.store.leases import clock_of
 from voltgate.store.letters import KEEP as LETTERS
 from voltgate.store.notices import KEEP as NOTICES
@@ -80,7 +81,11 @@ async def purge(engine: AsyncEngine, settings: DatabaseSettings, calendar: Calen
         (audit, audit.c.at, settings.keep_audit),
     ):
         believed = [not_(column.between(each.first, each.last)) for each in calendar.former]
-        await _purge(engine, table, and_(column < now - keep, column >= EARLIEST, *believed), jumped)
+        is_old = and_(column < now - keep, column >= EARLIEST, *believed)
+        if table is audit:
+            await _purge_chain(engine, is_old, now, jumped)
+            is_old = and_(is_old, audit.c.number.is_(None))
+        await _purge(engine, table, is_old, jumped)
     theirs = clock_of(engine.dialect.name)
     for table, column, keep in (
         (leases, leases.c.until, settings.keep),
@@ -106,3 +111,15 @@ async def _purge(engine: AsyncEngine, table: Table, is_old: Any, jumped: Callabl
             log.error("messages that backends were owed are given up: they are too old", messages=len(rows))
         if len(rows) < _AT_ONCE:
             return
+
+
+async def _purge_chain(engine: AsyncEngine, is_old: Any, now: float, jumped: Callable[[], bool]) -> None:
+    """Delete what is old of the audit trail, and log where that stands, for those who keep the log elsewhere."""
+    deleted = _AT_ONCE
+    while deleted == _AT_ONCE:
+        async with engine.begin() as connection:
+            deleted = await delete_old(connection, is_old, _AT_ONCE, now, jumped)
+    async with reading(engine).connect() as connection:
+        head = await read_head(connection)
+    if head is not None:
+        log.info("the audit trail", number=head.number, hash=head.hash)

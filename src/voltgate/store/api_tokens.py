@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
-from sqlalchemy import delete, insert, select
+import msgspec
+from sqlalchemy import Row, bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -20,13 +22,23 @@ from voltgate.store.tables import api_tokens
 
 @dataclass(frozen=True, slots=True)
 class TokenRecord:
-    """A token of the API. `at` is in seconds since 1970, `by` names the token that made it."""
+    """A token of the API. `by` names the token that made it. Times are in seconds since 1970.
+
+    It ends at `until` (None: never), and was `used` last then, a minute more or less. `former` is the digest of the
+    token whose place it has taken, which is let in as well until `former_until`.
+    """
 
     name: str
     role: str
     digest: bytes = field(repr=False)
     at: float
     by: str
+    until: float | None = None
+    used: float | None = None
+    former: bytes | None = field(default=None, repr=False)
+    former_until: float | None = None
+    networks: Mapping[str, str] = field(default_factory=dict)
+    """The roles in single networks, of a token whose own role is "member"."""
 
 
 class ApiTokens:
@@ -44,11 +56,11 @@ class ApiTokens:
         """Read all, by name."""
         async with self._in_time(), reading(self._engine).connect() as connection:
             rows = await connection.execute(select(api_tokens).order_by(api_tokens.c.name))
-            return [TokenRecord(*row) for row in rows]
+            return [_read(row) for row in rows]
 
     async def add(self, record: TokenRecord) -> bool:
         """Keep a token; tell whether there was none of its name."""
-        row = {name: getattr(record, name) for name in api_tokens.c.keys()}  # noqa: SIM118 - columns, no dictionary
+        row = asdict(record) | {"networks": msgspec.json.encode(dict(record.networks)) if record.networks else None}
         async with self._in_time():
             try:
                 async with self._engine.begin() as connection:
@@ -65,6 +77,19 @@ class ApiTokens:
             await self._announce(connection, name)
             return bool(gone.rowcount)
 
+    async def change(self, name: str, **values: Any) -> bool:
+        """Change these values of a token; tell whether there is one."""
+        async with self._in_time(), self._engine.begin() as connection:
+            found = await connection.execute(update(api_tokens).where(api_tokens.c.name == name).values(**values))
+            await self._announce(connection, name)
+            return bool(found.rowcount)
+
+    async def note_use(self, used: Mapping[str, float]) -> None:
+        """Write down when tokens, by name, were used last. Nobody is told: it is read again now and then."""
+        statement = update(api_tokens).where(api_tokens.c.name == bindparam("whose")).values(used=bindparam("then"))
+        async with self._in_time(), self._engine.begin() as connection:
+            await connection.execute(statement, [{"whose": name, "then": at} for name, at in used.items()])
+
     async def _announce(self, connection: AsyncConnection, name: str) -> None:
         if self._node:
             await announce(connection, self._node, TOKENS, name)
@@ -76,3 +101,13 @@ class ApiTokens:
                 yield
         except FAILURES as error:
             raise StoreAway(f"the database does not answer: {type(error).__name__}") from None
+
+
+def _read(row: Row[Any]) -> TokenRecord:
+    """Return a row as a token; one whose networks cannot be read has none."""
+    values = row._asdict()
+    try:
+        values["networks"] = msgspec.json.decode(values["networks"] or b"{}", type=dict[str, str])
+    except (msgspec.MsgspecError, TypeError):
+        values["networks"] = {}
+    return TokenRecord(**values)

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from voltgate.relay.records import AuditRecord, StoreAway
 from voltgate.store.address import reading
+from voltgate.store.chain import Link, read_link
 from voltgate.store.failures import FAILURES
 from voltgate.store.tables import audit
 
@@ -44,11 +45,11 @@ class AuditTrail:
         self._patience = patience
         self._gate = asyncio.Semaphore(_READERS)
 
-    async def read(self, engine: AsyncEngine, query: AuditQuery) -> list[AuditRecord]:
+    async def read(self, engine: AsyncEngine, query: AuditQuery) -> list[Link]:
         """Read the lines that are asked for, the newest first."""
         try:
             async with asyncio.timeout(self._patience), self._gate, reading(engine).connect() as connection:
-                return [AuditRecord(*row) for row in await connection.execute(_selection(query))]
+                return [read_link(row) for row in await connection.execute(_selection(query))]
         except FAILURES as error:
             raise StoreAway(f"the database does not answer: {type(error).__name__}") from None
 

@@ -15,7 +15,7 @@ from sqlalchemy import URL
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from voltgate.relay.calendar import Calendar
-from voltgate.relay.records import AuditRecord, Lease, Page, Piece, Record, RegisterRecord, StoreAway
+from voltgate.relay.records import Lease, Page, Piece, Record, RegisterRecord, StoreAway
 from voltgate.store import schema
 from voltgate.store.address import POSTGRESQL, SQLITE, open_engine, reading
 from voltgate.store.aging import clocks_agree, measure_journal, purge
@@ -375,8 +375,7 @@ class Database:
                 lost.add(entry.record.station)  # type: ignore[union-attr]
             else:
                 self._complaints.unwritable(entry.record, error)
-            if not isinstance(entry.record, AuditRecord):
-                self._pending.fail(entry)
+            self._pending.fail(entry)
         self.locations.lose(lost)
 
     async def _lease(self, engine: AsyncEngine) -> None:

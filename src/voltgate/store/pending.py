@@ -9,6 +9,7 @@ from itertools import islice, takewhile
 from typing import TypeAlias, TypeGuard
 
 from voltgate.relay.records import AuditRecord, PageRecord, Record, RegisterRecord
+from voltgate.store.chain import LOST, said_lost
 from voltgate.store.once import Once
 
 MOST_AT_ONCE = 2000
@@ -73,6 +74,8 @@ class Pending:
         self._tickets = 0
         self.dropped = 0
         """Records for which there was no room."""
+        self._lost, self._lost_at = 0, 0.0
+        """Lines that the audit trail lacks and does not say so yet, and the time of the last of them."""
 
     def __len__(self) -> int:
         return self._size + self._writing
@@ -99,6 +102,7 @@ class Pending:
         is_new = group is None or key not in group.entries
         if is_new and self.is_full and not self._make_room():
             self.dropped += 1
+            self.lose(record)
             return False
         self.serial += 1
         if group is None:
@@ -114,9 +118,23 @@ class Pending:
         if not self._audit:
             return False
         name, _ = self._audit.popitem(last=False)
-        self._size -= len(self._groups.pop(name).entries)
+        for entry in self._groups.pop(name).entries.values():
+            self._size -= 1
+            self.lose(entry.record)
         self.dropped += 1
         return True
+
+    def lose(self, record: Record) -> None:
+        """Have the audit trail say that it lacks a record, if it is a line of it."""
+        if isinstance(record, AuditRecord):
+            self._lost += int(record.answer) if record.action == LOST else 1
+            self._lost_at = record.at
+
+    def _say_what_is_lost(self) -> None:
+        """Enter the line that says how many lines the audit trail lacks, if there are any and there is room."""
+        if self._lost and not self.is_full:
+            self.enter(said_lost(self._lost_at, self._lost), deleted=False)
+            self._lost = 0
 
     # Writing.
 
@@ -126,6 +144,7 @@ class Pending:
         `put_back` or `written` must follow.
         """
         self._dropped.clear()
+        self._say_what_is_lost()
         batch: list[Group] = []
         first = (("station", station) for station in wanted)
         for name in (*(name for name in first if name in self._groups), *self._ready(MOST_AT_ONCE)):
@@ -196,7 +215,10 @@ class Pending:
         return len(group.entries)
 
     def fail(self, entry: Entry) -> None:
-        """Call those who wait for a record that will never be written."""
+        """Call those who wait for a record that will never be written; nobody waits for a line of the audit trail."""
+        if isinstance(entry.record, AuditRecord):
+            self.lose(entry.record)
+            return
         station = getattr(entry.record, "station", "")
         for waiter in list(self._waiters.values()):
             if waiter.serial >= entry.serial and waiter.station in ("", station):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, MetaData, Table
+from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, MetaData, Table, Text
 
 from voltgate.relay.records import (
     AuditRecord,
@@ -101,9 +101,38 @@ audit = Table(
     Column("outcome", Words, nullable=False),
     Column("answer", Words, nullable=False),
     Column("detail", Words, nullable=False),
+    Column("identity", Words, nullable=False, server_default=""),
+    Column("address", Words, nullable=False, server_default=""),
+    Column("number", BigInteger),
+    Column("before", Text, nullable=False, server_default=""),
     Index(None, "at"),
     Index(None, "station", "at"),
+    Index(None, "number", unique=True),
 )
+"""The lines of the audit trail, a chain in each database (store/chain.py): `number` counts them, `before` is the hash
+of the line before. A line of a gateway older than the chain has no number."""
+
+audit_head = Table(
+    "audit_head",
+    metadata,
+    Column("one", Integer, primary_key=True, autoincrement=False),
+    Column("number", BigInteger, nullable=False),
+    Column("hash", Text, nullable=False),
+    Column("began", Float(53), nullable=False),
+)
+"""One row: the number and the hash of the newest line of the audit trail, and since when there is the chain."""
+
+audit_gaps = Table(
+    "audit_gaps",
+    metadata,
+    Column("first", BigInteger, primary_key=True, autoincrement=False),
+    Column("last", BigInteger, nullable=False),
+    Column("before", Text, nullable=False),
+    Column("hash", Text, nullable=False),
+    Column("at", Float(53), nullable=False),
+)
+"""Lines of the audit trail that were deleted for their age, from one number to another: what the first one said of the
+line before it, the hash of the last one, and when they were deleted."""
 
 register = Table(
     "register",
@@ -122,6 +151,11 @@ api_tokens = Table(
     Column("digest", Document, nullable=False),
     _time("at"),
     Column("by", Words, nullable=False),
+    _time("until", nullable=True),
+    _time("used", nullable=True),
+    Column("former", Document, nullable=True),
+    _time("former_until", nullable=True),
+    Column("networks", Document, nullable=True),
 )
 
 users = Table(

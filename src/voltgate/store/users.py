@@ -14,9 +14,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from voltgate.relay.records import AuditRecord
 from voltgate.store.address import POSTGRESQL
+from voltgate.store.chain import append
 from voltgate.store.notices import USERS, announce
 from voltgate.store.reach import Reach
-from voltgate.store.tables import audit, logins, users
+from voltgate.store.tables import logins, users
 
 MOST_LOGINS = 50
 """Logins of one user at a time; one more ends the oldest."""
@@ -114,7 +115,7 @@ class Users:
             await connection.execute(delete(logins).where(logins.c.name == login.name, logins.c.digest.not_in(kept)))
             await connection.execute(insert(logins), asdict(login))
             if line is not None:
-                await connection.execute(insert(audit), asdict(line))
+                await append(connection, [line])
             return True
 
     async def log_out(self, digest: str, name: str) -> None:

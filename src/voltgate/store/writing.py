@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import fields
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar, cast
 
 from sqlalchemy import Dialect, Table, TypeDecorator, bindparam, delete
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from voltgate.relay.records import Record
+from voltgate.relay.records import AuditRecord, Record
 from voltgate.store.address import SQLITE
+from voltgate.store.chain import append
 from voltgate.store.failures import is_of_the_data
 from voltgate.store.locations import Alone
 from voltgate.store.pending import Entry, is_on_a_page
@@ -87,6 +88,7 @@ class Writer:
         by_kind: dict[type[Record], list[Entry]] = {}
         for entry in entries:
             by_kind.setdefault(type(entry.record), []).append(entry)
+        lines = by_kind.pop(AuditRecord, [])
         for kind, mine in by_kind.items():
             table = TABLES[kind]
             kept = [_row(entry.record) for entry in mine if not entry.deleted]
@@ -95,6 +97,8 @@ class Writer:
                 await connection.execute(self._upserts[kind], rows)
             for rows in _chunks(gone):
                 await connection.execute(deletion(table), rows)
+        for several in _chunks([entry.record for entry in lines]):
+            await append(connection, cast("list[AuditRecord]", several))
 
 
 def _objected(entry: Entry, dialect: Dialect, guilty: list[Refused]) -> bool:

@@ -30,6 +30,8 @@ _READING = frozenset({"GET", "HEAD"})
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 """The methods that change nothing (RFC 9110 section 9.2.1)."""
 _CSRF = "Who is signed in by a cookie shows `csrf` of GET /api/v1/me in the header X-CSRF-Token: load the page again."
+_BURST = 10.0
+"""Seconds' worth of requests that a token may make at once."""
 _LOOK = 3600.0
 """Seconds between two looks whether a token has ended."""
 
@@ -90,7 +92,21 @@ class Access:
     address is not limited by others there.
     """
 
-    __slots__ = ("_changed", "_clock", "_configured", "_issued", "_logins", "_throttle", "_tokens", "_wall", "refused")
+    __slots__ = (
+        "_changed",
+        "_clock",
+        "_configured",
+        "_issued",
+        "_logins",
+        "_rates",
+        "_throttle",
+        "_tokens",
+        "_wall",
+        "guards_metrics",
+        "rate",
+        "refused",
+        "used",
+    )
 
     def __init__(
         self,
@@ -101,6 +117,14 @@ class Access:
     ) -> None:
         self.refused = {"wrong": 0, "unknown token": 0, "too often": 0}
         """How often somebody was not let in, since the start: "wrong" are passwords, "too often" is either."""
+        self.guards_metrics = False
+        """Whether the metrics take a token."""
+        self.rate = 0.0
+        """Requests a second that one token may make; 0: any number."""
+        self._rates: dict[bytes, float] = {}
+        """When the bucket of each token is empty again, by its digest and our clock."""
+        self.used: dict[str, float] = {}
+        """When each token was used last, by name, in seconds since 1970; logins are not among them."""
         self._throttle = Throttle(failures)
         self._clock = clock
         self._wall = wall
@@ -126,6 +150,9 @@ class Access:
 
     def _index(self) -> None:
         self._tokens = {token.digest: token for token in (*self._logins, *self._issued, *self._configured)}
+        names = {token.name for token in self._tokens.values()}
+        self.used = {name: at for name, at in self.used.items() if name in names}
+        self._rates = {digest: at for digest, at in self._rates.items() if digest in self._tokens}
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
 
@@ -170,9 +197,22 @@ class Access:
             self.refused["unknown token"] += 1
             raise _unauthorized("The bearer token is not known.")
         self._throttle.succeeded(counted, now)
-        if self._wall() >= found.until:
-            raise _unauthorized("The login has ended: log in again.")
+        if (at := self._wall()) >= found.until:
+            ended = "The token has ended." if found.login is None else "The login has ended: log in again."
+            raise _unauthorized(ended)
+        if found.login is None:
+            self.used[found.name] = at
+        self._count(digest, now)
         return found
+
+    def _count(self, digest: bytes, now: float) -> None:
+        """Count a request of a token. Raises Problem 429: there are more of them than it may make."""
+        if self.rate:
+            empty = max(self._rates.get(digest, 0.0), now) + 1 / self.rate
+            if (wait := empty - now - max(_BURST, 1 / self.rate)) > 0:
+                self.refused["too often"] += 1
+                raise _too_many(wait, f"This token makes more than {self.rate:g} requests a second.")
+            self._rates[digest] = empty
 
     def left(self, token: AccessToken) -> float:
         """Return for how many seconds a token is valid yet; infinity for one that does not end by itself."""
@@ -234,8 +274,7 @@ def _unauthorized(detail: str) -> Problem:
     return Problem(401, "Unauthorized", detail, headers={"WWW-Authenticate": "Bearer"})
 
 
-def _too_many(wait: float) -> Problem:
-    detail = "Too many tokens that are not known came from there."
+def _too_many(wait: float, detail: str = "Too many tokens that are not known came from there.") -> Problem:
     return Problem(429, "Too Many Requests", detail, headers={"Retry-After": str(math.ceil(wait))})
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
@@ -29,6 +29,8 @@ class Asker:
     """A caller of the API among those who make calls to a station: turns are shared fairly between them."""
 
     caller: str
+    address: str = field(default="", compare=False)
+    """From where."""
 
     @property
     def name(self) -> str:
@@ -84,7 +86,7 @@ async def _ask(session: Session, made: Call, asker: Asker, patience: float) -> R
         outcome = "undelivered" if isinstance(reply, Unanswered) else "passed"
         if isinstance(reply, Unanswered) and reply.reason is Reason.REFUSED:
             outcome = "refused"
-        session.ledger.audit(asker.name, made, outcome, reply, "over the API")
+        session.ledger.audit(asker.name, made, outcome, reply, "over the API", asker.address)
         if not answered.done():
             answered.set_result(reply)
 

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Protocol, cast, get_args
 
 import structlog
 
 from voltgate.relay.records import StoreAway
 from voltgate.store.api_tokens import TokenRecord
-from voltgate.web.access import Access, AccessToken, PersonRole
+from voltgate.web.access import Access, AccessToken, PersonRole, Role
 from voltgate.web.bearer import digest_of, fresh
 
 MOST = 10_000
 """Tokens at most."""
+_APART = 60.0
+"""Seconds between two times of use of one token that are written down."""
 
 log = structlog.get_logger("voltgate.web")
 
@@ -28,6 +32,12 @@ class Table(Protocol):
 
     async def add(self, record: TokenRecord) -> bool:
         """Add one; return whether there was none of its name."""
+
+    async def change(self, name: str, **values: Any) -> bool:
+        """Change these values of one; return whether there is one."""
+
+    async def note_use(self, used: Mapping[str, float]) -> None:
+        """Write down when these were used last, by name."""
 
     async def remove(self, name: str) -> bool:
         """Remove one; return whether there was one."""
@@ -57,21 +67,70 @@ class IssuedTokens:
 
     def _is_known(self, record: TokenRecord) -> bool:
         """Return whether a row is one of this version; another stays as it is, lets nobody in, and is logged once."""
-        known = record.role in get_args(PersonRole) and isinstance(record.digest, bytes)
+        roles = (*record.networks.values(),) if record.role == "member" else (record.role,)
+        known = bool(roles) and set(roles) <= set(get_args(PersonRole)) and isinstance(record.digest, bytes)
         if not known and record.name not in self._unknown:
             self._unknown.add(record.name)
             log.error("a token of the API cannot be read, and lets nobody in: delete it", token=record.name)
         return known
 
-    async def make(self, name: str, role: PersonRole, by: str) -> str | None:
-        """Issue a token and return it, this once; None if there is one of this name. Raises StoreAway."""
-        token = fresh()
-        record = TokenRecord(name, role, digest_of(token), self._wall(), by)
+    async def make(
+        self,
+        name: str,
+        role: Role,
+        by: str,
+        lasts: float | None = None,
+        networks: Mapping[str, PersonRole] | None = None,
+    ) -> str | None:
+        """Issue a token and return it, this once; None if there is one of this name. Raises StoreAway.
+
+        It ends after so many seconds; None: never. One of the role "member" has roles in `networks` only.
+        """
+        token, now = fresh(), self._wall()
+        until = None if lasts is None else now + lasts
+        record = TokenRecord(name, role, digest_of(token), now, by, until, networks=dict(networks or {}))
         async with self._changing:
             if not await self._table.add(record):
                 return None
             self._replace({**self._records, name: record})
         return token
+
+    async def rotate(self, name: str, overlap: float, lasts: float | None = None) -> str | None:
+        """Issue another token in the place of one, which is valid for `overlap` seconds yet; None if there is none.
+
+        The new one ends after so many seconds; None: when the former one would have. Raises StoreAway.
+        """
+        async with self._changing:
+            former = self._records.get(name)
+            if former is None:
+                return None
+            token, now = fresh(), self._wall()
+            changed: dict[str, Any] = {
+                "digest": digest_of(token),
+                "until": former.until if lasts is None else now + lasts,
+                "former": former.digest,
+                "former_until": min(now + overlap, former.until or math.inf),
+            }
+            if not await self._table.change(name, **changed):
+                return None
+            self._replace({**self._records, name: replace(former, **changed)})
+        return token
+
+    def used(self, name: str) -> float | None:
+        """Return when a token was used last, in seconds since 1970; None: never."""
+        record = self._records.get(name)
+        here = self._access.used.get(name, 0.0)
+        return max(here, (record.used if record is not None else None) or 0.0) or None
+
+    async def _note_use(self) -> None:
+        """Write down which were used since; not each time, but once a minute."""
+        used = {
+            name: at
+            for name, at in self._access.used.items()
+            if (record := self._records.get(name)) is not None and at - (record.used or 0.0) >= _APART
+        }
+        if used:
+            await self._table.note_use(used)
 
     async def remove(self, name: str) -> bool:
         """Delete a token; return whether there was one. Raises StoreAway."""
@@ -82,9 +141,7 @@ class IssuedTokens:
 
     def _replace(self, records: dict[str, TokenRecord]) -> None:
         self._records = records
-        self._access.replace_issued(
-            AccessToken(record.name, cast("PersonRole", record.role), record.digest) for record in records.values()
-        )
+        self._access.replace_issued([token for record in records.values() for token in _tokens(record)])
 
     async def heard(self, told: Sequence[Any]) -> None:
         """Read them again, because another gateway has issued or deleted some. Raises StoreAway."""
@@ -97,6 +154,7 @@ class IssuedTokens:
     async def follow(self, every: float = 10.0) -> None:
         """Read them, and wait `every` seconds: again and again, so that one deleted elsewhere is invalid here too."""
         try:
+            await self._note_use()
             await self.read()
             self._away = False
         except StoreAway as error:
@@ -104,3 +162,13 @@ class IssuedTokens:
                 log.warning("the tokens of the API cannot be read", reason=str(error))
             self._away = True
         await asyncio.sleep(every)
+
+
+def _tokens(record: TokenRecord) -> Iterator[AccessToken]:
+    """Yield what is let in for a record: the token itself, and the one before."""
+    networks = tuple(sorted((name, cast("PersonRole", role)) for name, role in record.networks.items()))
+    until = math.inf if record.until is None else record.until
+    token = AccessToken(record.name, cast("Role", record.role), record.digest, networks=networks, until=until)
+    if record.former is not None and record.former_until is not None:
+        yield replace(token, digest=record.former, until=record.former_until)
+    yield token

@@ -262,18 +262,22 @@ class Acceptance(Asked):
 
 
 class AuditLine(BaseModel):
-    """One thing that somebody asked a station for, and what became of it; or a login of a user."""
+    """One thing that somebody asked a station or Voltgate for, and what became of it."""
 
     at: Time
-    station: str = Field(description='The identity, in the form in which it is compared; "" for a login.')
+    station: str = Field(description='The identity, as the station spells it; "" where it is about none.')
     backend: str = Field(
-        description='The backend that asked; "api:NAME" for a caller of the API, "user:LOGIN" for a login.'
+        description='Who asked: a backend; "api:NAME" for a caller of the API, "user:LOGIN" for a login, "voltgate" '
+        "for the gateway itself."
     )
+    address: str = Field(description='Where somebody came from, by IP address; "" where nobody did.')
     action: str
     message_id: str
     outcome: str
     answer: str
     detail: str
+    number: int | None = Field(description="The place in the chain; null: of a version that had none.")
+    before: str | None = Field(description="The SHA-256 of the line before.")
 
 
 class AuditPage(BaseModel):

@@ -231,6 +231,13 @@ class Queries:
             return {}
         return {"node": None if session is None else self.others.name}
 
+    def named(self, identity: str) -> tuple[str, str]:
+        """Return the key of an identity, and how the station spells it, if it is connected or known."""
+        station = self.known(identity)
+        session = self.connected(identity)
+        spelled = session.identity if session is not None else identity if station is None else station.identity
+        return self.snapshot.directory.key(identity), spelled
+
     def connected(self, identity: str) -> Session | None:
         """Return the session of a station that is connected here."""
         return self.gateway.sessions.get(self.snapshot.directory.key(identity))

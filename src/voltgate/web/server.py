@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
-from fastapi import APIRouter, FastAPI, Response
+from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.registry import Collector
 from starlette.types import ASGIApp
 
-from voltgate.web.access import Access
+from voltgate.web.access import Access, caller_of, forbidden, rank_of
 from voltgate.web.api import install
 from voltgate.web.connections import LARGEST_MESSAGE, Connection, Websocket
 from voltgate.web.issued_tokens import IssuedTokens
@@ -62,8 +62,10 @@ def application(
         return parts
 
     @app.get("/metrics", response_class=PlainTextResponse)
-    async def metrics() -> Response:
+    async def metrics(request: Request) -> Response:
         """Return the metrics in Prometheus' text form."""
+        if access is not None and access.guards_metrics and (caller := caller_of(request)).rank < rank_of("viewer"):
+            raise forbidden(caller, 'This takes the role "viewer".')
         page = generate_latest(registry)
         if siblings is not None:
             page = await siblings.metrics(page)

@@ -21,6 +21,7 @@ from voltgate.directory.stations import Credentials, Station
 from voltgate.ocpp.dialect import is_modern
 from voltgate.relay.records import StoreAway
 from voltgate.web import models
+from voltgate.web.calling import Asker
 from voltgate.web.problems import Problem, invalid
 from voltgate.web.queries import Queries, unchanged
 from voltgate.web.times import stamp
@@ -84,7 +85,7 @@ class New(NamedTuple):
 
 
 async def change_password(
-    queries: Queries, identity: str, by: str, asked: models.PasswordAsked
+    queries: Queries, identity: str, by: Asker, asked: models.PasswordAsked
 ) -> models.PasswordChanged:
     """Give a station a new password. Raise Problem: 404, 409, 422, 503, 504."""
     station, security = queries.find(identity), security_of(queries)
@@ -104,7 +105,9 @@ async def change_password(
             await security.settle(station.key, password, taken=outcome == "taken")
     except StoreAway as away:
         raise unchanged(away) from None
-    log.info("a station is given a new password", station=station.identity, outcome=outcome, status=status, by=by)
+    log.info(
+        "a station is given a new password", station=station.identity, outcome=outcome, status=status, by=by.caller
+    )
     return models.PasswordChanged(station=station.identity, outcome=outcome, status=status)
 
 
@@ -153,7 +156,7 @@ def _call(sent: str, version: str, timeout: float) -> models.CallAsked:
 
 
 async def _given(
-    queries: Queries, identity: str, by: str, call: models.CallAsked
+    queries: Queries, identity: str, by: Asker, call: models.CallAsked
 ) -> tuple[Literal["taken", "refused", "unknown"], str]:
     """Send it; return what came of it, and what the station said: it says nothing, or that it takes it later."""
     try:

@@ -197,7 +197,7 @@ class UserAccess:
         token, now = fresh(), self._wall()
         until, name = now + self._settings.login, f"user:{user.login}"
         line = AuditRecord(
-            uuid4().hex, now, "", name, "Login", "", "passed", "", f"{how}, from {address or 'somewhere'}"
+            uuid4().hex, now, "", name, "Login", "", "passed", "", f"{how}, from {address or 'somewhere'}", "", address
         )
         if not await self._table.log_in(LoginRecord(digest_of(token).hex(), user.name, now, until), line):
             raise Wrong

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from voltgate.web import docs, problems, ui
 from voltgate.web.access import Access, any_caller
 from voltgate.web.api import live, me, signing_in, single_sign_on, tokens, users
+from voltgate.web.audited import Audit, Audited
 from voltgate.web.bodies import Bodies
 from voltgate.web.issued_tokens import IssuedTokens
 from voltgate.web.user_access import UserAccess
@@ -43,14 +44,17 @@ def install(
 ) -> None:
     """Add the API to an application.
 
-    Sets `access`, `issued_tokens` and `users` of `app.state`, which the routers use; `single_sign_on` is nobody's yet.
+    Sets `access`, `issued_tokens` and `users` of `app.state`, which the routers use; `single_sign_on` is nobody's
+    yet, and `audit` keeps nothing yet.
     """
     app.state.access = access
     app.state.issued_tokens = issued_tokens
     app.state.users = users
     app.state.single_sign_on = None
+    app.state.audit = Audit()
     app.add_middleware(Bodies, access=access)
     problems.install(app)
+    app.add_middleware(Audited)
     docs.install(app)
     ui.install(app)
     for router in (api(resources), open_api(), single_sign_on.router):

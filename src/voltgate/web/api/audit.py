@@ -6,8 +6,9 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
 
-from voltgate.relay.records import AuditRecord, StoreAway
+from voltgate.relay.records import StoreAway
 from voltgate.store.audit import AuditQuery, read_cursor, write_cursor
+from voltgate.store.chain import Link
 from voltgate.web.access import Viewer
 from voltgate.web.api.dependencies import QueriesDependency
 from voltgate.web.models import AuditLine, AuditPage
@@ -28,7 +29,7 @@ async def trail(
     action: Annotated[str | None, Query(max_length=100, description="Exactly.")] = None,
     since: Time = None,
     until: Time = None,
-    outcome: Annotated[Literal["passed", "refused", "absorbed", "undelivered"] | None, Query()] = None,
+    outcome: Annotated[Literal["passed", "refused", "absorbed", "undelivered", "failed"] | None, Query()] = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     cursor: Annotated[str | None, Query(max_length=200, description="Where the part before ended.")] = None,
 ) -> AuditPage:
@@ -43,7 +44,7 @@ async def trail(
         records = await queries.trail.read(engine, query)
     except StoreAway as away:
         raise Problem(503, "Service Unavailable", f"The audit trail cannot be read: {away}.") from None
-    more = write_cursor(records[-1]) if len(records) == limit else None
+    more = write_cursor(records[-1].record) if len(records) == limit else None
     return AuditPage(items=list(map(_line, records)), cursor=more)
 
 
@@ -61,14 +62,18 @@ def _seconds(name: str, text: str | None) -> float | None:
         raise invalid([{"loc": ("query", name), "msg": f"is no time: {error}"}]) from None
 
 
-def _line(record: AuditRecord) -> AuditLine:
+def _line(link: Link) -> AuditLine:
+    record = link.record
     return AuditLine(
         at=stamp(record.at),
-        station=record.station,
+        station=record.identity or record.station,
         backend=record.backend,
         action=record.action,
         message_id=record.message_id,
         outcome=record.outcome,
         answer=record.answer,
         detail=record.detail,
+        address=record.address,
+        number=link.number or None,
+        before=link.before or None,
     )

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path, Query, Request
 from pydantic import BaseModel, Field
 
 from voltgate.ocpp.actions import from_backends
 from voltgate.ocpp.schemas import schema_of
-from voltgate.web.access import Operator, Viewer
+from voltgate.web.access import Operator, Viewer, address_of
 from voltgate.web.api.dependencies import Identity, QueriesDependency
+from voltgate.web.audited import said_already
+from voltgate.web.calling import Asker
 from voltgate.web.models import CallAnswered, CallAsked, Version
 from voltgate.web.problems import Problem, declared
 from voltgate.web.wide import one_station
@@ -60,9 +63,19 @@ async def action(
     response_model_exclude_unset=True,
     responses=declared(404, 409, 413, 422, 503, 504),
 )
-async def make(queries: QueriesDependency, caller: Operator, identity: Identity, asked: CallAsked) -> CallAnswered:
+async def make(
+    request: Request, queries: QueriesDependency, caller: Operator, identity: Identity, asked: CallAsked
+) -> CallAnswered:
     """Make a call to a connected station when its turn comes, and give what the station answered.
 
     Numbers in it are the station's own. 504: no answer came; `sent` says whether the call may have reached the station.
     """
-    return await one_station.call(queries, identity, caller.name, asked)
+    by = Asker(caller.name, address_of(request))
+    try:
+        answered = await one_station.call(queries, identity, by, asked)
+    except Problem as problem:
+        if problem.status == HTTPStatus.CONFLICT or "reason" in problem.more:
+            said_already(request)  # the station was asked
+        raise
+    said_already(request)
+    return answered

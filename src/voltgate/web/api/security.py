@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 
 from voltgate.web import certificates, models, station_security
-from voltgate.web.access import Operator, Viewer
+from voltgate.web.access import Operator, Viewer, address_of
 from voltgate.web.api.dependencies import Identity, QueriesDependency
+from voltgate.web.calling import Asker
 from voltgate.web.problems import declared
 
 router = APIRouter(tags=["security"])
@@ -36,10 +37,11 @@ async def lower(
     responses=declared(404, 409, 413, 422, 503, 504),
 )
 async def change_password(
-    queries: QueriesDependency, caller: Operator, identity: Identity, asked: models.PasswordAsked
+    request: Request, queries: QueriesDependency, caller: Operator, identity: Identity, asked: models.PasswordAsked
 ) -> models.PasswordChanged:
     """Give a connected station a new password. Until it has taken it the former one counts; in doubt both do."""
-    return await station_security.change_password(queries, identity, caller.name, asked)
+    by = Asker(caller.name, address_of(request))
+    return await station_security.change_password(queries, identity, by, asked)
 
 
 @router.delete(

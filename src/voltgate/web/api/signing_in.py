@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from voltgate.web import cookies
 from voltgate.web.access import Access, AnyCaller, address_of
 from voltgate.web.api.users import Credentials, logged_in, logged_out
+from voltgate.web.audited import said_already
 from voltgate.web.problems import declared
 from voltgate.web.single_sign_on.settings import BEGIN
 from voltgate.web.single_sign_on.sign_on import SingleSignOn
@@ -68,7 +69,12 @@ async def sign_in(request: Request, response: Response, said: ByToken | Credenti
     access: Access = request.app.state.access
     text = said.token if isinstance(said, ByToken) else (await logged_in(request, said)).token
     token = text.encode()
-    left = access.left(access.admit(token, address_of(request)))
+    found = access.admit(token, address_of(request))
+    left = access.left(found)
+    if isinstance(said, ByToken):
+        request.state.caller = found.caller  # who signs in, for the audit trail
+    else:
+        said_already(request)
     cookies.sign_in(response, request, token, None if math.isinf(left) else left)
     response.headers["Cache-Control"] = "no-store"
     return SignedIn(csrf=cookies.csrf_of(token))

@@ -9,6 +9,7 @@ from fastapi.responses import RedirectResponse
 from voltgate.relay.records import StoreAway
 from voltgate.web import cookies
 from voltgate.web.access import Access, address_of
+from voltgate.web.audited import line
 from voltgate.web.single_sign_on.attempt import SECONDS
 from voltgate.web.single_sign_on.page import refusal_page
 from voltgate.web.single_sign_on.settings import Refusal, Settings
@@ -82,4 +83,8 @@ def _keep(response: Response, settings: Settings, value: str, seconds: int) -> N
 
 def _refused(request: Request, refusal: Refusal, settings: Settings | None) -> Response:
     log.warning("nobody is signed in by OpenID Connect", kind=refusal.kind, reason=refusal.reason)
+    said = line(
+        "", "Login", "refused", refusal.kind, f"by OpenID Connect: {refusal.reason}", address=address_of(request)
+    )
+    request.app.state.audit.refusals.add(said)
     return refusal_page(refusal.kind, request.headers.get("accept-language", ""), settings)

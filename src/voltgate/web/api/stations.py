@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 
 from voltgate.web import models
 from voltgate.web.access import Operator, Viewer
 from voltgate.web.api.dependencies import Identity, QueriesDependency
+from voltgate.web.audited import name_station
 from voltgate.web.choice import Filter, StationSort
 from voltgate.web.paging import AskedPart, Page, WidePage
 from voltgate.web.problems import declared
@@ -64,6 +65,7 @@ async def forget(queries: QueriesDependency, _: Operator, identity: Identity) ->
     status_code=202,
     responses=declared(404, 409, 503, 504),
 )
-async def disconnect(queries: QueriesDependency, caller: Operator, identity: Identity) -> None:
+async def disconnect(request: Request, queries: QueriesDependency, caller: Operator, identity: Identity) -> None:
     """Close the connection of a station: it will come again."""
+    name_station(request, queries.named(identity)[1])  # while it is connected
     await one_station.disconnect(queries, identity, caller.name)

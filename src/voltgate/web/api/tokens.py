@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast
 
 from fastapi import APIRouter, Path, Query, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from voltgate.relay.records import StoreAway
 from voltgate.web.access import Access, Admin, PersonRole, Role
+from voltgate.web.audited import say
 from voltgate.web.issued_tokens import MOST, IssuedTokens
 from voltgate.web.problems import Problem, declared
 from voltgate.web.times import stamp
@@ -16,6 +17,8 @@ from voltgate.web.times import stamp
 router = APIRouter(tags=["tokens"])
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
+Network = Annotated[str, Field(pattern=NAME)]
+Seconds = Annotated[float, Field(ge=60, le=315_360_000)]
 Name = Annotated[str, Field(pattern=NAME, description="What tells tokens apart in logs and lists.")]
 
 
@@ -25,9 +28,13 @@ class Token(BaseModel):
     name: str
     role: Role
     backend: str | None = Field(description="The backend that it speaks for.")
+    networks: dict[str, str] = Field(description="Its roles in single networks.")
     source: Literal["configuration", "api"]
     at: str | None = Field(description="When it was made, if through the API.")
     by: str | None = Field(description="The token with which it was made.")
+    until: str | None = Field(description="When it ends; null: never.")
+    used: str | None = Field(description="When it was used last, a minute more or less; null: not that we know.")
+    former_until: str | None = Field(description="Until when the token before the last rotation is let in, too.")
 
 
 class Tokens(BaseModel):
@@ -45,14 +52,39 @@ class Wanted(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     name: Name
-    role: PersonRole
+    role: PersonRole | None = Field(default=None, description="What it lets do everywhere.")
+    networks: Annotated[dict[Network, PersonRole], Field(min_length=1, max_length=1000)] | None = Field(
+        default=None,
+        description="What it lets do with the stations of single networks, by their ids, in place of `role`.",
+        examples=[{"north": "operator"}],
+    )
+    expires_in: Seconds | None = Field(default=None, description="Seconds that it is valid; null: for ever.")
+
+    @model_validator(mode="after")
+    def _has_one_scope(self) -> Wanted:
+        if (self.role is None) == (self.networks is None):
+            raise ValueError("has either a role or networks")
+        return self
+
+
+class Rotation(BaseModel):
+    """How a token is exchanged for another one."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    overlap: Annotated[float, Field(ge=0, le=2_592_000)] = Field(
+        default=86_400, description="Seconds that the former one is let in yet, while its users change."
+    )
+    expires_in: Seconds | None = Field(
+        default=None, description="Seconds that the new one is valid; null: as long as the former one would have been."
+    )
 
 
 class Made(BaseModel):
     """A token that was made. It cannot be read again."""
 
     name: str
-    role: PersonRole
+    role: Role = Field(description='"member": it has roles in single networks only.')
     token: str
 
 
@@ -72,17 +104,35 @@ async def tokens(
 async def make(request: Request, wanted: Wanted, caller: Admin) -> Made:
     """Make a token. The answer is the only place where it can be read."""
     issued = _issued(request)
+    role: Role = wanted.role or "member"
+    say(request, f"{wanted.name}, {wanted.role or wanted.networks}")
     if wanted.name in {token.name for token in _access(request).configured}:
         raise Problem(409, "Conflict", f'The configuration has a token "{wanted.name}".')
     if len(issued.records) >= MOST:
         raise Problem(409, "Conflict", f"There are {MOST} tokens already: delete some.")
     try:
-        token = await issued.make(wanted.name, wanted.role, caller.name)
+        token = await issued.make(wanted.name, role, caller.name, wanted.expires_in, wanted.networks)
     except StoreAway as error:
         raise _away(error) from None
     if token is None:
         raise Problem(409, "Conflict", f'There is a token "{wanted.name}" already.')
-    return Made(name=wanted.name, role=wanted.role, token=token)
+    return Made(name=wanted.name, role=role, token=token)
+
+
+@router.post("/tokens/{name}/rotation", status_code=201, summary="Rotate a token", responses=declared(404, 409, 503))
+async def rotate(request: Request, name: Annotated[str, Path(pattern=NAME)], asked: Rotation, _: Admin) -> Made:
+    """Make another token of the same name and role. The former one is let in for a while yet: nobody is cut off."""
+    issued = _issued(request)
+    if name in {token.name for token in _access(request).configured}:
+        raise Problem(409, "Conflict", f'The token "{name}" stands in the configuration: change it there.')
+    try:
+        token = await issued.rotate(name, asked.overlap, asked.expires_in)
+    except StoreAway as error:
+        raise _away(error) from None
+    if token is None:
+        raise Problem(404, "Not Found", f'There is no token "{name}".')
+    role = next(record.role for record in issued.records if record.name == name)
+    return Made(name=name, role=cast("Role", role), token=token)
 
 
 @router.delete("/tokens/{name}", status_code=204, summary="Delete a token", responses=declared(404, 409, 503))
@@ -112,25 +162,44 @@ def _issued(request: Request) -> IssuedTokens:
 
 
 def _all(request: Request) -> list[Token]:
+    access = _access(request)
     configured = [
-        Token(name=token.name, role=token.role, backend=token.backend, source="configuration", at=None, by=None)
-        for token in _access(request).configured
+        Token(
+            name=token.name,
+            role=token.role,
+            backend=token.backend,
+            networks={},
+            source="configuration",
+            at=None,
+            by=None,
+            until=None,
+            used=_stamp(access.used.get(token.name)),
+            former_until=None,
+        )
+        for token in access.configured
     ]
     issued: IssuedTokens | None = request.app.state.issued_tokens
-    records = [] if issued is None else sorted(issued.records, key=lambda record: record.name)
+    if issued is None:
+        return configured
     return configured + [
-        Token.model_validate(
-            {
-                "name": record.name,
-                "role": record.role,
-                "backend": None,
-                "source": "api",
-                "at": stamp(record.at),
-                "by": record.by,
-            }
+        Token(
+            name=record.name,
+            role=cast("Role", record.role),
+            backend=None,
+            networks=dict(record.networks),
+            source="api",
+            at=stamp(record.at),
+            by=record.by,
+            until=_stamp(record.until),
+            used=_stamp(issued.used(record.name)),
+            former_until=_stamp(record.former_until),
         )
-        for record in records
+        for record in sorted(issued.records, key=lambda record: record.name)
     ]
+
+
+def _stamp(at: float | None) -> str | None:
+    return None if at is None else stamp(at)
 
 
 def _away(error: StoreAway) -> Problem:

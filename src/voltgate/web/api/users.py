@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Annotated
 
@@ -14,6 +14,7 @@ from voltgate.directory.hashes import Busy
 from voltgate.relay.records import StoreAway
 from voltgate.store.users import UserRecord
 from voltgate.web.access import Admin, AnyCaller, PersonRole, address_of, carried_digest
+from voltgate.web.audited import said_already, say
 from voltgate.web.paging import AskedPart, Page, cut
 from voltgate.web.problems import Problem, declared
 from voltgate.web.times import stamp
@@ -113,11 +114,13 @@ class Invited(BaseModel):
 async def log_in(request: Request, said: Credentials) -> LoggedIn:
     """Get a token for a name and a password."""
     ticket = await logged_in(request, said)
+    said_already(request)
     return LoggedIn(token=ticket.token, until=stamp(ticket.until), user=_shown(ticket.user))
 
 
 async def logged_in(request: Request, said: Credentials) -> Ticket:
     """Return the login of a user, made for a name and a password. Raise Problem: 401, 429, 503."""
+    say(request, said.login)
     async with _answered():
         return await _users(request).log_in(said.login, said.password, address_of(request))
 
@@ -167,6 +170,7 @@ async def users(request: Request, _: Admin, part: AskedPart) -> Page[User]:
 async def make(request: Request, wanted: Wanted, caller: Admin) -> Invited:
     """Make a user. The answer is the only place where the invitation can be read: hand it to the person."""
     accounts = _users(request)
+    say(request, f"{wanted.login}, {_written(wanted.roles)}")
     if len(accounts.users) >= MOST:
         raise Problem(409, "Conflict", f"There are {MOST} users already: delete some.")
     async with _answered():
@@ -185,6 +189,8 @@ async def user(request: Request, login: _InPath, _: Admin) -> User:
 @router.patch("/users/{login}", summary="Change a user", responses=declared(404, 503))
 async def change(request: Request, login: _InPath, said: Change, _: Admin) -> User:
     """Change a user's name or roles. That is in force at once, also for one who is logged in."""
+    if said.roles is not None:
+        say(request, _written(said.roles))
     async with _answered():
         changed = await _users(request).change(login, **said.model_dump(exclude_none=True))
     return _shown(_found(changed, login))
@@ -216,6 +222,10 @@ def _users(request: Request) -> UserAccess:
     if found is None:
         raise Problem(503, "Service Unavailable", 'There is no database to keep users in: store.url is "off".')
     return found
+
+
+def _written(roles: Mapping[str, str]) -> str:
+    return ", ".join(f"{network}={role}" for network, role in roles.items())
 
 
 def _found(found: UserRecord | None, login: str) -> UserRecord:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 
 from voltgate.web import models
 from voltgate.web.access import Operator, Viewer
 from voltgate.web.api.dependencies import Identity, QueriesDependency
+from voltgate.web.audited import say
 from voltgate.web.paging import AskedPart, Page, WidePage
 from voltgate.web.problems import declared
 from voltgate.web.wide import sums
@@ -40,9 +41,10 @@ async def waiting(
     responses=declared(404, 409, 422, 503),
 )
 async def accept(
-    queries: QueriesDependency, caller: Operator, identity: Identity, asked: models.Acceptance
+    request: Request, queries: QueriesDependency, caller: Operator, identity: Identity, asked: models.Acceptance
 ) -> models.Station:
     """Let a station in on a route from now on. It gets in when it comes again."""
+    say(request, f"on the route {asked.route}")
     return await sums.accept(queries, identity, asked.route, caller.name)
 
 

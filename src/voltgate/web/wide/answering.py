@@ -11,6 +11,7 @@ import structlog
 
 from voltgate.cluster.ports import Answer, Body, Post
 from voltgate.web import models
+from voltgate.web.calling import Asker
 from voltgate.web.live.overview import Counting
 from voltgate.web.problems import Problem
 from voltgate.web.queries import Queries
@@ -143,7 +144,8 @@ class _Answers:
 
     async def _call(self, body: Body) -> Body:
         identity, asked = self._held(body), models.CallAsked.model_validate(body["asked"])
-        answered = await one_station.call_here(self._queries, identity, body["by"], asked)
+        by = Asker(body["by"], body.get("address", ""))  # a node of a version before says no address
+        answered = await one_station.call_here(self._queries, identity, by, asked)
         return answered.model_dump(mode="json", exclude_unset=True)
 
     async def _disconnect(self, body: Body) -> Body:

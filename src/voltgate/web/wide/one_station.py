@@ -71,17 +71,17 @@ async def forget_callback_here(queries: Queries, identity: str, by: str) -> None
     log.info("the callback address of a station is forgotten", station=station.identity, by=by)
 
 
-async def call(queries: Queries, identity: str, by: str, asked: models.CallAsked) -> models.CallAnswered:
+async def call(queries: Queries, identity: str, by: calling.Asker, asked: models.CallAsked) -> models.CallAnswered:
     """Make a call. Raise Problem: 404, 409, 413, 422, 503 or 504."""
-    body = {"by": by, "asked": asked.model_dump(mode="json")}
+    body = {"by": by.caller, "address": by.address, "asked": asked.model_dump(mode="json")}
     patience = asked.timeout + calling.GRACE + PATIENCE
     theirs = await _ask(queries, "call", identity, body, models.CallAnswered, patience)
     return theirs or await call_here(queries, identity, by, asked)
 
 
-async def call_here(queries: Queries, identity: str, by: str, asked: models.CallAsked) -> models.CallAnswered:
+async def call_here(queries: Queries, identity: str, by: calling.Asker, asked: models.CallAsked) -> models.CallAnswered:
     """Make a call to a station that is connected here. Raise Problem: 404, 409, 413, 422, 503 or 504."""
-    return await calling.call(queries.session(identity), calling.Asker(by), asked)
+    return await calling.call(queries.session(identity), by, asked)
 
 
 class MatchAsked(BaseModel):

@@ -1641,6 +1641,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/tokens/{name}/rotation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Rotate a token
+         * @description Make another token of the same name and role. The former one is let in for a while yet: nobody is cut off.
+         */
+        post: operations["rotate_api_v1_tokens__name__rotation_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/transactions": {
         parameters: {
             query?: never;
@@ -1979,11 +1999,16 @@ export interface components {
         };
         /**
          * AuditLine
-         * @description One thing that somebody asked a station for, and what became of it; or a login of a user.
+         * @description One thing that somebody asked a station or Voltgate for, and what became of it.
          */
         AuditLine: {
             /** Action */
             action: string;
+            /**
+             * Address
+             * @description Where somebody came from, by IP address; "" where nobody did.
+             */
+            address: string;
             /** Answer */
             answer: string;
             /**
@@ -1994,18 +2019,28 @@ export interface components {
             at: string;
             /**
              * Backend
-             * @description The backend that asked; "api:NAME" for a caller of the API, "user:LOGIN" for a login.
+             * @description Who asked: a backend; "api:NAME" for a caller of the API, "user:LOGIN" for a login, "voltgate" for the gateway itself.
              */
             backend: string;
+            /**
+             * Before
+             * @description The SHA-256 of the line before.
+             */
+            before: string | null;
             /** Detail */
             detail: string;
             /** Message Id */
             message_id: string;
+            /**
+             * Number
+             * @description The place in the chain; null: of a version that had none.
+             */
+            number: number | null;
             /** Outcome */
             outcome: string;
             /**
              * Station
-             * @description The identity, in the form in which it is compared; "" for a login.
+             * @description The identity, as the station spells it; "" where it is about none.
              */
             station: string;
         };
@@ -4093,9 +4128,10 @@ export interface components {
             name: string;
             /**
              * Role
+             * @description "member": it has roles in single networks only.
              * @enum {string}
              */
-            role: "viewer" | "operator" | "admin";
+            role: "viewer" | "operator" | "admin" | "member" | "backend";
             /** Token */
             token: string;
         };
@@ -5200,8 +5236,20 @@ export interface components {
              * @description The token with which it was made.
              */
             by: string | null;
+            /**
+             * Former Until
+             * @description Until when the token before the last rotation is let in, too.
+             */
+            former_until: string | null;
             /** Name */
             name: string;
+            /**
+             * Networks
+             * @description Its roles in single networks.
+             */
+            networks: {
+                [key: string]: string;
+            };
             /**
              * Role
              * @enum {string}
@@ -5212,6 +5260,16 @@ export interface components {
              * @enum {string}
              */
             source: "configuration" | "api";
+            /**
+             * Until
+             * @description When it ends; null: never.
+             */
+            until: string | null;
+            /**
+             * Used
+             * @description When it was used last, a minute more or less; null: not that we know.
+             */
+            used: string | null;
         };
         /**
          * Tokens
@@ -5380,15 +5438,30 @@ export interface components {
          */
         voltgate__web__api__tokens__Wanted: {
             /**
+             * Expires In
+             * @description Seconds that it is valid; null: for ever.
+             */
+            expires_in?: number | null;
+            /**
              * Name
              * @description What tells tokens apart in logs and lists.
              */
             name: string;
             /**
-             * Role
-             * @enum {string}
+             * Networks
+             * @description What it lets do with the stations of single networks, by their ids, in place of `role`.
+             * @example {
+             *       "north": "operator"
+             *     }
              */
-            role: "viewer" | "operator" | "admin";
+            networks?: {
+                [key: string]: "viewer" | "operator" | "admin";
+            } | null;
+            /**
+             * Role
+             * @description What it lets do everywhere.
+             */
+            role?: ("viewer" | "operator" | "admin") | null;
         };
         /**
          * Wanted
@@ -6320,7 +6393,7 @@ export interface operations {
                 /** @description Where the part before ended. */
                 cursor?: string | null;
                 limit?: number;
-                outcome?: ("passed" | "refused" | "absorbed" | "undelivered") | null;
+                outcome?: ("passed" | "refused" | "absorbed" | "undelivered" | "failed") | null;
                 /** @description RFC 3339, or a day in UTC. */
                 since?: string | null;
                 station?: string | null;
@@ -14831,6 +14904,122 @@ export interface operations {
             };
             /** @description Conflict */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Content */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    rotate_api_v1_tokens__name__rotation_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Rotation"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Made"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Timeout */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Content Too Large */
+            413: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -13,6 +13,7 @@ const MOODS: Record<string, Mood> = {
   refused: "warning",
   absorbed: "quiet",
   undelivered: "bad",
+  failed: "bad",
 };
 
 export function columnsOf(text: ReturnType<typeof useText>): Column<Line>[] {
@@ -33,6 +34,13 @@ export function columnsOf(text: ReturnType<typeof useText>): Column<Line>[] {
       isNarrow: true,
       render: (line) => line.backend,
       text: (line) => line.backend,
+    },
+    {
+      key: "address",
+      title: text.address,
+      width: 130,
+      render: (line) => line.address,
+      text: (line) => line.address,
     },
     {
       key: "action",

@@ -4,7 +4,7 @@ import { fromLocal } from "../../lib/localTime";
 
 export type Line = Schemas["AuditLine"];
 
-export const OUTCOMES = ["passed", "refused", "absorbed", "undelivered"] as const;
+export const OUTCOMES = ["passed", "refused", "absorbed", "undelivered", "failed"] as const;
 export const FILTERS = ["backend", "station", "action", "outcome", "since", "until"] as const;
 
 export type Filter = Partial<Record<(typeof FILTERS)[number], string>>;

@@ -1,0 +1,187 @@
+"""The audit trail of the API: every request that changes something, and every one that is refused."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from http import HTTPStatus
+from typing import Any, TypeAlias
+from uuid import uuid4
+
+from starlette.requests import HTTPConnection
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from voltgate.relay.numbers import CALLER
+from voltgate.relay.records import AuditRecord
+from voltgate.web.access import address_of
+
+Note: TypeAlias = Callable[[AuditRecord], None]
+Named: TypeAlias = Callable[[str], tuple[str, str]]
+
+_ROOT = "/api/v1"
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_REFUSED = frozenset({401, 403, 429})
+"""Statuses of those who may not: as many as they like, so they are merged."""
+_FAULT = 500
+_WINDOW = 60.0
+"""Seconds in which what is refused again is counted only."""
+_MOST = 1000
+"""Kinds of refusals at a time; all others are one."""
+_LONGEST = 300
+"""Characters of what comes over the wire that a line keeps."""
+
+
+def unnoted(record: AuditRecord) -> None:
+    """Keep no line of the audit trail: there is no database; the log has one."""
+
+
+def as_it_is(identity: str) -> tuple[str, str]:
+    """Take an identity as it is."""
+    return identity, identity
+
+
+def line(who: str, action: str, outcome: str, answer: str, detail: str, **more: str) -> AuditRecord:
+    """Return a line of the audit trail, of now, that is about no message."""
+    station = more.pop("station", "")
+    return AuditRecord(uuid4().hex, time.time(), station, who, action, "", outcome, answer, detail[:_LONGEST], **more)
+
+
+def say(connection: HTTPConnection, detail: str) -> None:
+    """Have the audit trail say more of a request than its path."""
+    connection.state.audit_detail = detail
+
+
+def name_station(connection: HTTPConnection, identity: str) -> None:
+    """Have the audit trail name the station of a request as it is spelled: it may be gone when the request ends."""
+    connection.state.audit_identity = identity
+
+
+def said_already(connection: HTTPConnection) -> None:
+    """Leave a request out of the audit trail: what became of it is written down with what it says."""
+    connection.state.audited = True
+
+
+@dataclass(slots=True)
+class _Kind:
+    """A kind of refusal: the first one, and how many came since."""
+
+    first: AuditRecord
+    more: int
+    end: asyncio.TimerHandle
+
+
+class Refusals:
+    """Refusals of one kind are one line when the first comes, and one more for all that follow within a minute."""
+
+    def __init__(self, note: Note, window: float = _WINDOW, most: int = _MOST) -> None:
+        self._note = note
+        self._window = window
+        self._most = most
+        self._kinds: dict[tuple[str, ...], _Kind] = {}
+
+    def add(self, record: AuditRecord) -> None:
+        """Take a refusal."""
+        key = (record.backend, record.address, record.action, record.answer)
+        if key not in self._kinds and len(self._kinds) >= self._most:
+            key = ("", "", "", record.answer)
+            record = replace(record, backend="", address="", action="Refused", detail="of many kinds")
+        if (kind := self._kinds.get(key)) is not None:
+            kind.more += 1
+            return
+        end = asyncio.get_running_loop().call_later(self._window, self._end, key)
+        self._kinds[key] = _Kind(record, 0, end)
+        self._note(record)
+
+    def _end(self, key: tuple[str, ...]) -> None:
+        kind = self._kinds.pop(key)
+        kind.end.cancel()
+        if kind.more:
+            detail = f"{kind.more} more, the first: {kind.first.detail}"
+            self._note(replace(kind.first, ref=uuid4().hex, at=time.time(), detail=detail))
+
+    def close(self) -> None:
+        """Write down what was counted."""
+        for key in list(self._kinds):
+            self._end(key)
+
+
+class Audited:
+    """ASGI middleware that writes a line of the audit trail for each request to the API that is not only to look.
+
+    `note` of `app.state.audit` keeps them.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request (an ASGI application)."""
+        if scope["type"] != "http" or not scope["path"].startswith(_ROOT):
+            return await self._app(scope, receive, send)
+        scope.setdefault("state", {})
+        status = 0
+
+        async def noting(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            return await self._app(scope, receive, noting)
+        finally:
+            self._note(scope, status or _FAULT)
+
+    def _note(self, scope: Scope, status: int) -> None:
+        state, audit = scope["state"], scope["app"].state.audit
+        is_refused = status in _REFUSED and (status != HTTPStatus.UNAUTHORIZED or _is_tried(scope))
+        if state.get("audited") or not (is_refused or (scope["method"] not in _SAFE and status not in _REFUSED)):
+            return
+        record = _line(scope, state, status)
+        if is_refused:
+            audit.refusals.add(record)
+        else:
+            audit.note(record)
+
+
+class Audit:
+    """Where lines of the audit trail go: `note` one by one, `refusals` merged.
+
+    `named` returns the key of a station that somebody names, and how the station itself spells its identity.
+    """
+
+    def __init__(self, note: Note = unnoted, named: Named = as_it_is) -> None:
+        self.note = note
+        self.named = named
+        self.refusals = Refusals(note)
+
+
+def _line(scope: Scope, state: dict[str, Any], status: int) -> AuditRecord:
+    caller = state.get("caller")
+    who = "" if caller is None else CALLER + caller.name
+    outcome = "passed" if status < HTTPStatus.BAD_REQUEST else "refused" if status < _FAULT else "failed"
+    answer = f"{status} {HTTPStatus(status).phrase}"
+    path = scope["path"].removeprefix(_ROOT)
+    template = getattr(scope.get("route"), "path", "").removeprefix(_ROOT) or path
+    identity = scope.get("path_params", {}).get("identity", "")
+    key, identity = scope["app"].state.audit.named(identity) if identity else ("", "")
+    identity = state.get("audit_identity", identity)
+    detail = f"{path}: {more}" if (more := state.get("audit_detail")) else path
+    return line(
+        who,
+        f"{scope['method']} {template}"[:_LONGEST],
+        outcome,
+        answer,
+        detail,
+        station=key[:_LONGEST],
+        identity=identity[:_LONGEST],
+        address=address_of(HTTPConnection(scope)),
+    )
+
+
+def _is_tried(scope: Scope) -> bool:
+    """Return whether somebody has tried to be let in: a page that asks who is signed in has not."""
+    headers = HTTPConnection(scope).headers
+    return scope["method"] not in _SAFE or "authorization" in headers

@@ -1,0 +1,217 @@
+"""The chain of the audit trail: what it shows to be whole, and what it says is not."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from sqlalchemy import URL
+
+from tests.harness import until
+from tests.store.conftest import NOW, SHARED, Open, written
+from tests.store.test_csms_schema import at_revision, run
+from voltgate.app.database import upgrade
+from voltgate.relay.records import AuditRecord
+from voltgate.store import Database
+from voltgate.store.address import open_engine
+from voltgate.store.chain import Link
+from voltgate.store.verifying import Report, as_now, links_of, verify, walk
+
+A_DAY = 86_400.0
+
+
+def _line(number: int, at: float = NOW, **values: Any) -> AuditRecord:
+    said: dict[str, Any] = {"station": "cp-1", "backend": "a", "action": "Reset", "message_id": "m"}
+    said |= {"outcome": "passed", "answer": "Accepted", "detail": "", "identity": "CP-1", "address": "192.0.2.1"}
+    return AuditRecord(f"u{number:05}", at, **(said | values))
+
+
+async def kept(store: Database, *lines: AuditRecord) -> None:
+    """Have lines of the audit trail on disk."""
+    for line in lines:
+        store.put(line)
+    assert await written(store)
+
+
+async def links(store: Database) -> list[Link]:
+    """Read the chain."""
+    async with as_now(store.there()) as connection:
+        return [link async for link in links_of(connection)]
+
+
+async def faults(store: Database, **more: Any) -> list[tuple[int, int]]:
+    """Verify, and return from which line to which something is wrong."""
+    return [(fault.first, fault.last) for fault in (await verify(store.there(), **more)).faults]
+
+
+async def test_a_trail_is_whole(opened: Open) -> None:
+    """Lines that were written at several times, of any text, are one chain; each carries the hash of the one before."""
+    store = await opened()
+    await kept(store, _line(1), _line(2, detail="x" * 20_000, action="nul\0 and \ud800", at=NOW + 1 / 3))
+    await kept(store, *(_line(number) for number in range(3, 2050)))
+    await kept(store, _line(7))  # a commit whose answer was lost is made again
+    there = await links(store)
+    assert [link.number for link in there] == list(range(1, 2050))
+    assert there[1].before == there[0].hash
+    assert there[1].record.action == "nul\0 and \ud800"
+    report = await verify(store.there())
+    assert report == Report(lines=2049, head=(2049, there[-1].hash))
+    assert report.is_whole
+
+
+TAMPERED = {
+    "a line is changed": ("UPDATE audit SET outcome = 'passed' WHERE number = 4", [(4, 5)]),
+    "who did it is changed": ("UPDATE audit SET backend = 'b' WHERE number = 1", [(1, 2)]),
+    "from where is changed": ("UPDATE audit SET address = '' WHERE number = 9", [(9, 10)]),
+    "the last line is changed": ("UPDATE audit SET detail = 'x' WHERE number = 10", [(10, 10)]),
+    "a hash is changed": ("UPDATE audit SET before = 'x' WHERE number = 4", [(3, 4), (4, 5)]),
+    "a line is deleted": ("DELETE FROM audit WHERE number = 4", [(4, 4)]),
+    "the first lines are deleted": ("DELETE FROM audit WHERE number < 4", [(1, 3)]),
+    "the last lines are deleted": ("DELETE FROM audit WHERE number > 8", [(9, 10)]),
+    "all lines are deleted": ("DELETE FROM audit", [(1, 10)]),
+    "a line is taken out of the chain": ("UPDATE audit SET number = NULL WHERE number = 4", [(4, 4), (0, 0)]),
+    "the head is set back": ("UPDATE audit_head SET number = 8", [(9, 10)]),
+    "the head is deleted": ("DELETE FROM audit_head", [(11, 11)]),
+    "the head's hash is changed": ("UPDATE audit_head SET hash = 'x'", [(10, 10)]),
+}
+
+
+@pytest.mark.parametrize("what", TAMPERED)
+async def test_what_is_not_whole(opened: Open, address: URL, what: str) -> None:
+    """Whoever changes, deletes or moves lines with the database's own means is told of, with the place."""
+    store = await opened()
+    await kept(store, *(_line(number, outcome="refused") for number in range(1, 11)))
+    assert await faults(store) == []
+    statement, found = TAMPERED[what]
+    await run(address, statement)
+    assert await faults(store) == found
+    await kept(store, _line(11))
+    assert (await faults(store))[0][0] in (found[0][0], 9, 10), "the gateway goes on, and mends nothing"
+
+
+async def test_a_line_that_is_put_in(opened: Open, address: URL) -> None:
+    """A line that somebody adds without a number is told of, by when it says to be."""
+    store = await opened()
+    await kept(store, _line(1))
+    columns = "ref, at, station, backend, action, message_id, outcome, answer, detail"
+    row = f"INSERT INTO audit ({columns}) VALUES ('x', {NOW + 99_999_999_999}, '', '', '', '', '', '', '')"
+    await run(address, row)
+    report = await verify(store.there())
+    assert (report.unchained, [fault.first for fault in report.faults]) == (1, [0])
+    assert await faults(store, older_until=NOW + 100_000_000_000) == []
+
+
+async def test_an_anchor_that_was_kept_elsewhere(opened: Open, address: URL) -> None:
+    """Who rewrites a whole trail, hashes and all, does not get past the hash that was kept of it elsewhere."""
+    store = await opened()
+    await kept(store, *(_line(number) for number in range(1, 6)))
+    report = await verify(store.there())
+    anchor = report.head
+    await kept(store, _line(6))
+    assert await faults(store, anchor=anchor) == []
+    await run(address, "DELETE FROM audit", "UPDATE audit_head SET number = 0, hash = '" + "0" * 64 + "'")
+    await kept(store, *(_line(number, detail="forged") for number in range(1, 8)))
+    assert await faults(store) == []
+    assert await faults(store, anchor=anchor) == [(1, 5)]
+    assert await faults(store, anchor=(9, "f" * 64)) == [(8, 9)]
+
+
+async def test_retention_leaves_the_trail_whole(opened: Open, address: URL) -> None:
+    """What is deleted for its age, from the middle too, leaves the rest provable; what others delete does not."""
+    store = await opened(keep_audit=A_DAY)
+    old, new = NOW - 2 * A_DAY, NOW
+    ages = dict.fromkeys(range(1, 1501), old) | {700: new, 1501: new, 1502: old, 1503: new}
+    await kept(store, *(_line(number, at) for number, at in ages.items()))
+    whole = await links(store)
+    await store.purge()
+    assert [link.number for link in await links(store)] == [700, 1501, 1503]
+    report = await verify(store.there(), (1500, whole[1499].hash))
+    assert (report.faults, report.lines, report.deleted) == ([], 3, 1500)
+    assert await faults(store, anchor=(1500, "f" * 64)) == [(1, 1500)]
+    assert await faults(store, anchor=(1000, whole[999].hash)) == [(1000, 1000)], "nobody can say that any more"
+    await kept(store, _line(1504))
+    assert await faults(store) == []
+    await run(address, "DELETE FROM audit WHERE number = 700")
+    assert await faults(store) == [(700, 700)]
+    await run(address, "DELETE FROM audit_gaps WHERE first = 1")
+    assert await faults(store) == [(1, 700)]
+
+
+async def test_a_gap_that_is_widened(opened: Open, address: URL) -> None:
+    """Who deletes more than what was old, and says that it was deleted for its age, needs the right hash for it."""
+    store = await opened(keep_audit=A_DAY)
+    await kept(store, _line(1, NOW - 2 * A_DAY), _line(2), _line(3), _line(4))
+    await store.purge()
+    await run(address, "DELETE FROM audit WHERE number = 2", "UPDATE audit_gaps SET last = 2")
+    assert await faults(store) == [(2, 3)]
+
+
+async def test_lines_from_before_there_was_a_chain(address: URL) -> None:
+    """Lines of an older version are counted and vouched for by nothing; the chain begins with the upgrade."""
+    columns = "ref, at, station, backend, action, message_id, outcome, answer, detail"
+    await at_revision(address, "0009", f"INSERT INTO audit ({columns}) VALUES ('x', 9e8, '', '', '', '', '', '', '')")
+    await upgrade(address)
+    engine = open_engine(address, 5.0)
+    report = await verify(engine)
+    await engine.dispose()
+    assert (report.faults, report.unchained, report.lines) == ([], 1, 0)
+
+
+@SHARED
+async def test_several_gateways_write_one_chain(opened: Open) -> None:
+    """Gateways that write at once, purges among them, make one chain, in which no number is missing."""
+    stores = [await opened(keep_audit=A_DAY) for _ in range(3)]
+
+    async def write(store: Database, first: int) -> None:
+        for number in range(first, first + 40):
+            store.put(_line(number, NOW - (2 * A_DAY if number % 3 else 0)))
+            await asyncio.sleep(0)
+            if number % 10 == 0:
+                assert await written(store)
+
+    jobs: list[Callable[[], Awaitable[None]]] = [store.purge for store in stores]
+    await asyncio.gather(*(write(store, 1000 * index) for index, store in enumerate(stores)), *(job() for job in jobs))
+    for store in stores:
+        assert await written(store)
+    report = await verify(stores[0].there())
+    assert (report.faults, report.lines + report.deleted) == ([], 120)
+
+
+async def test_lines_for_which_there_was_no_room(opened: Open, address: URL) -> None:
+    """Lines that were dropped while they waited, or that no database takes, are counted by the trail itself."""
+    store = await opened(pending=3)
+    for number in range(1, 9):
+        store.put(_line(number))
+    await until(lambda: store.state.pending == 0, "all is written")
+    await kept(store, _line(9))
+    said = [link.record for link in await links(store) if link.record.action == "Lost"]
+    assert [(line.backend, line.answer) for line in said] == [("voltgate", "5")]
+    await kept(store, _line(10, station="x" * 2000))
+    await kept(store, _line(11))
+    assert [link.record.answer for link in await links(store) if link.record.action == "Lost"] == ["5", "1"]
+    assert [fault.problem.split(":")[0] for fault in (await verify(store.there())).faults] == ["it says itself"] * 2
+
+
+async def test_a_copy_of_a_part(opened: Open) -> None:
+    """An exported part is a chain of its own: what is changed or left out in it shows."""
+    store = await opened()
+    await kept(store, *(_line(number) for number in range(1, 9)))
+    part = (await links(store))[2:7]
+    assert walk(part).is_whole
+    assert walk(part, (7, part[-1].hash)).is_whole
+    assert [(fault.first, fault.last) for fault in walk([*part[:2], *part[3:]]).faults] == [(5, 5)]
+    changed = Link(_line(4, detail="x"), part[1].number, part[1].before)
+    assert [(fault.first, fault.last) for fault in walk([part[0], changed, *part[2:]]).faults] == [(4, 5)]
+    assert [(fault.first, fault.last) for fault in walk([*part, part[-1]]).faults] == [(7, 7)]
+
+
+async def test_the_log_says_where_the_trail_stands(opened: Open, capsys: pytest.CaptureFixture[str]) -> None:
+    """Hourly the log has the number and the hash of the last line: whoever keeps it elsewhere has an anchor."""
+    store = await opened()
+    await kept(store, _line(1))
+    await store.purge()
+    (link,) = await links(store)
+    said = capsys.readouterr()
+    assert link.hash in said.out + said.err

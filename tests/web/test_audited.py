@@ -1,0 +1,94 @@
+"""The audit trail of the API: who did what from where, and who was refused."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from tests.harness import Stage
+from tests.web.client import api_of
+from tests.web.test_audit import lines
+from tests.web.world import serving
+from voltgate.relay.records import AuditRecord
+from voltgate.web.audited import Audit, Refusals, line
+
+
+async def test_what_changes_something_is_written_down() -> None:
+    """A request that changes something is a line: who, from where, what came of it. One that only looks is none."""
+    kept: list[AuditRecord] = []
+    async with serving() as web:
+        web.app.state.audit = Audit(kept.append)
+        assert (await web.get("/api/v1/me", "admin")).status == 200
+        assert (await web.ask("POST", "/api/v1/tokens", "admin", json={"name": "x", "role": "viewer"})).status == 503
+        assert (await web.ask("DELETE", "/api/v1/tokens/the-viewer", "admin")).status == 409
+    assert [(each.backend, each.action, each.outcome, each.answer, each.address) for each in kept] == [
+        ("api:the-admin", "POST /tokens", "failed", "503 Service Unavailable", "127.0.0.1"),
+        ("api:the-admin", "DELETE /tokens/{name}", "refused", "409 Conflict", "127.0.0.1"),
+    ]
+    assert kept[1].detail == "/tokens/the-viewer"
+
+
+async def test_who_is_refused_is_written_down_once_with_a_count() -> None:
+    """Refusals of one kind are one line at once and one with a count; a page that only asks who is there is none."""
+    kept: list[AuditRecord] = []
+    async with serving() as web:
+        audit = web.app.state.audit = Audit(kept.append)
+        assert (await web.get("/api/v1/me")).status == 401
+        for _ in range(5):
+            assert (await web.get("/api/v1/tokens", "viewer")).status == 403
+        for _ in range(3):
+            assert (await web.get("/api/v1/me", "wrong")).status == 401
+        assert [(each.backend, each.action, each.answer) for each in kept] == [
+            ("api:the-viewer", "GET /tokens", "403 Forbidden"),
+            ("", "GET /me", "401 Unauthorized"),
+        ]
+        audit.refusals.close()
+    assert [each.detail for each in kept[2:]] == ["4 more, the first: /tokens", "2 more, the first: /me"]
+    assert all(each.outcome == "refused" and each.address == "127.0.0.1" for each in kept)
+
+
+async def test_refusals_of_many_kinds_are_bounded() -> None:
+    """However many strangers there are, they write a bounded number of lines, and after a while those with counts."""
+    kept: list[AuditRecord] = []
+    ended = asyncio.Event()
+
+    def note(record: AuditRecord) -> None:
+        kept.append(record)
+        if "more" in record.detail:
+            ended.set()
+
+    refusals = Refusals(note, window=0.05, most=3)
+    for number in range(100):
+        refusals.add(line("", "GET /me", "refused", "401 Unauthorized", "/me", address=f"192.0.2.{number}"))
+    assert [each.address for each in kept] == ["192.0.2.0", "192.0.2.1", "192.0.2.2", ""]
+    async with asyncio.timeout(30):
+        await ended.wait()
+    assert kept[-1].detail == "96 more, the first: of many kinds"
+
+
+def _told(line: dict[str, Any]) -> tuple[str, str, str, str]:
+    return line["backend"], line["action"], line["outcome"], line["station"]
+
+
+async def test_a_gateways_day(stage: Stage) -> None:
+    """Tokens, accepts, disconnects, logins that fail and changes of the configuration are in the trail of a gateway."""
+    await stage.backend("main")
+    async with api_of(stage, store=None) as (api, gateway):
+        await stage.meet("Cp-Ä1")
+        (await api.post("/tokens", {"name": "t1", "role": "viewer"})).gives(201)
+        (await api.post("/stations/cp-Ä1/disconnect", {})).gives(202)
+        (await api.post("/login", {"login": "ann", "password": "wrong"})).gives(401)
+        gateway.reload()
+        await lines(api, 1, action="ChangeConfiguration")
+        await lines(api, 4)
+        there = (await api.get("/audit")).gives(200)["items"]
+        told = [_told(each) for each in there][::-1]
+        assert told[0] == ("voltgate", "Start", "passed", "")
+        assert ("api:admin", "POST /tokens", "passed", "") in told
+        assert ("api:admin", "POST /stations/{identity}/disconnect", "passed", "Cp-Ä1") in told
+        assert ("", "POST /login", "refused", "") in told
+        assert ("voltgate", "ChangeConfiguration", "passed", "") in told
+        details = {each["action"]: each["detail"] for each in there}
+        assert details["POST /tokens"] == "/tokens: t1, viewer"
+        assert details["POST /login"] == "/login: ann"
+        assert "sha256" in details["ChangeConfiguration"]
