@@ -194,6 +194,9 @@ http = "127.0.0.1:{place.http}"
 [limits]
 handshakes_per_second = 1000000
 messages_per_second = 100000
+commands_per_second = 100000
+commands_burst = 1000000
+command_bytes_per_second = 1073741824
 
 [protocol]
 validation = "{"strict" if manner.strict else "lenient"}"

@@ -59,7 +59,7 @@ INSIDE = (
     ("backend", "default_permit"),
     ("carrier", "delivery", "tap"),
     ("ports",),
-    ("held_back", "replay", "seams", "uplink", "waiting"),
+    ("held_back", "intake", "replay", "seams", "uplink", "waiting"),
     ("leg",),
     ("arrears", "failover"),
     ("choosing",),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections import Counter
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -18,6 +19,8 @@ from voltgate.telemetry.lines import ERRORS, occupy
 
 if TYPE_CHECKING:
     from sqlalchemy import URL
+
+    from voltgate.config import ConfigErrors
 
 app = typer.Typer(
     name="voltgate",
@@ -101,17 +104,32 @@ def csms(
 
 
 @app.command()
-def check(config: ConfigFile = None) -> None:
+def check(
+    config: ConfigFile = None,
+    security: Annotated[
+        bool,
+        typer.Option(
+            "--security", help="Say line by line how open it is, and what to write instead; 1 if anything is open."
+        ),
+    ] = False,
+) -> None:
     """Read the configuration and report every mistake in it."""
-    from voltgate.config import read  # noqa: PLC0415
+    from voltgate.config import judged  # noqa: PLC0415
+    from voltgate.config.openness import LEVELS  # noqa: PLC0415
 
-    loaded = read(config, os.environ)
+    loaded, found = judged(config, os.environ)
     for warning in loaded.warnings:
         typer.echo(f"{warning} (warning)", err=True)
     listeners = loaded.config.listen
     listen = ", ".join(listener.url for listener in (*listeners.stations, *listeners.soap))
     counts = f"{counted(len(loaded.config.routes), 'route')}, {counted(len(loaded.config.backends), 'backend')}"
     typer.echo(f"{loaded.source or 'no file, defaults'}: good. Listens on {listen}; {counts}.")
+    if security:
+        for level, problem in found:
+            typer.echo(f"{level}  {problem}")
+        numbers = Counter(level for level, _ in found)
+        typer.echo(", ".join(f"{numbers[level]} {level}" for level in LEVELS) + ".")
+        raise typer.Exit(1 if numbers["open"] else 0)
 
 
 @app.command()
@@ -270,6 +288,8 @@ _CLIENTS = frozenset("stations sessions backends nodes drain undrain claims clai
 
 def _add_commands() -> None:
     """Add the commands of the simulator and the clients if one of them is called or all are listed."""
+    if sys.argv[1:] == ["--version"]:
+        return
     arguments = [argument for argument in sys.argv[1:] if not argument.startswith("-")]
     if not arguments or arguments[0] in _CLIENTS:
         from voltgate.client.cli import app as clients  # noqa: PLC0415
@@ -287,10 +307,23 @@ def _add_commands() -> None:
         from voltgate.client.operating import app as operating  # noqa: PLC0415
 
         app.add_typer(operating)
+    _add_more(arguments)
+    if not arguments or arguments[0] in {"simulate", "demo", "backend"}:
+        from voltgate.simulator.cli import app as simulator  # noqa: PLC0415
+
+        app.add_typer(simulator)
+
+
+def _add_more(arguments: list[str]) -> None:
+    """Add those of the clients that are called more seldom."""
     if not arguments or arguments[0] in {"log", "record"}:
         from voltgate.client.history import app as history  # noqa: PLC0415
 
         app.add_typer(history)
+    if not arguments or arguments[0] == "callbacks":
+        from voltgate.client.callbacks import app as callbacks  # noqa: PLC0415
+
+        app.add_typer(callbacks)
     if not arguments or arguments[0] == "alerts":
         from voltgate.client.alerting import app as alerting  # noqa: PLC0415
 
@@ -311,21 +344,22 @@ def _add_commands() -> None:
         from voltgate.client.people import app as people  # noqa: PLC0415
 
         app.add_typer(people)
-    if not arguments or arguments[0] in {"simulate", "demo", "backend"}:
-        from voltgate.simulator.cli import app as simulator  # noqa: PLC0415
 
-        app.add_typer(simulator)
+
+def _mistakes() -> tuple[type[ConfigErrors], ...]:
+    """Return what is raised for mistakes in a configuration; nothing if none was looked at, which takes its time."""
+    module = sys.modules.get("voltgate.config")
+    return () if module is None else (module.ConfigErrors,)
 
 
 def main() -> None:
     """Run the command line; the entry point of the program."""
-    from voltgate.config import ConfigErrors  # noqa: PLC0415
-
     occupy()
+    os.umask(0o077)  # whatever it was: what Voltgate writes is its owner's
     _add_commands()
     try:
         app()
-    except ConfigErrors as errors:
+    except _mistakes() as errors:
         for problem in errors.problems:
             ERRORS.put(str(problem))
         sys.exit(1)

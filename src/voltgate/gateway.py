@@ -185,14 +185,19 @@ class Gateway:
 
     async def _ask_backend(self, handshake: Handshake, pending: Pending) -> Admitted | Refused:
         """Dial the answering backend and give the station its verdict; the old session dials nobody meanwhile."""
+        decided = pending.snapshot.attempt(pending.station, handshake)
+        if isinstance(decided, Refused):
+            return self._refused(handshake, decided)
         old = self.sessions.get(pending.station.key)
         if old is not None:
             old.pause_dialling()
         try:
             result = await self._let_in(pending, handshake.deadline)
         except BaseException:
+            decided(None)
             self._resume_dialling(pending)
             raise
+        decided(result.status if isinstance(result, Refused) else 101)
         if isinstance(result, Refused):
             self._resume_dialling(pending)
             return self._refused(handshake, result)

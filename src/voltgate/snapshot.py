@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from voltgate.carriers.handshake import Handshake, Refused
 from voltgate.directory.profiles import Arrival
@@ -23,12 +23,17 @@ class Habits:
     compress: bool | None = None
 
 
+Decided: TypeAlias = "Callable[[int | None], None]"
+"""Told with which status a backend has answered a try: 101 if it lets the station in, None if it said nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """What the configuration says: replaced as a whole when it changes.
 
     `settings`, `habits` and `dialect` give what applies to a station; `authenticate` gives with which security profile
-    one may come, or why not, and `came` is told when it has come in.
+    one may come, or why not, and `came` is told when it has come in; `attempt` begins a try that a backend
+    decides on, unless too many have failed.
     """
 
     directory: Directory
@@ -39,6 +44,7 @@ class Snapshot:
     dialect: Callable[[Station, str], Dialect]
     authenticate: Callable[[Station, Handshake], Awaitable[Refused | Arrival]]
     came: Callable[[Station, Arrival], None]
+    attempt: Callable[[Station, Handshake], Decided | Refused]
     running: Literal["owner", "wait"] = "owner"
     """What becomes of a station that moves while it charges: all but the transaction moves, or it waits for the end."""
     no_common_subprotocol: Literal["refuse", "close"] = "refuse"

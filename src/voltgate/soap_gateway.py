@@ -25,6 +25,7 @@ from voltgate.gateway import Gateway
 from voltgate.ocpp.close_codes import GOING_AWAY, WAS_SILENT
 from voltgate.ocpp.soap.envelope import BadEnvelope, Envelope, parse
 from voltgate.ocpp.soap.faults import fault
+from voltgate.ocpp.soap.names import Version
 from voltgate.ocpp.soap.template import template
 from voltgate.ocpp.wheel import Wheel
 from voltgate.soap_station import SoapSettings, SoapStation
@@ -75,9 +76,12 @@ class SoapGateway:
 
     def take(self, post: Post, answered: Answered) -> None:
         """Take a request of a station, or of a backend for one."""
+        if post.vouch is not None:
+            answered = partial(_vouched, post.vouch, answered)
         for made, station in () if self.callbacks.is_callback(post.target) else post.memory:
             match = made.match(post.body, self.settings.wire.largest)
             if match is not None and station.passes(made, post.authorization, self._age()):
+                station.hears(made.envelope.sender)
                 station.wire.take_whole(made, match, post.body, answered)
                 return
         self._read(post, answered)
@@ -164,7 +168,7 @@ class SoapGateway:
                 return refused or station
         if key in self._gateway.sessions:
             return Refused(409, "This station is connected by websocket")
-        return await self._come(key, envelope, handshake)
+        return await self._come(key, envelope.identity, envelope.version, handshake)
 
     async def _recheck(self, station: SoapStation, handshake: Handshake) -> Refused | None:
         """Let a station that is here already prove itself otherwise, or by what the configuration asks for by now.
@@ -190,17 +194,15 @@ class SoapGateway:
         return None
 
     async def _come(
-        self, key: str, envelope: Envelope, handshake: Handshake, *, comes: bool = True
+        self, key: str, identity: str, version: Version, handshake: Handshake, *, comes: bool = True
     ) -> SoapStation | Refused:
         full = self._full(key, handshake.address)
         if full is not None:
             return full
         age, settings, originals = self._age(), self.settings, Originals()
-        known = self._gateway.snapshot.directory.find(envelope.identity)
+        known = self._gateway.snapshot.directory.find(identity)
         end = StationEnd("" if known is None else settings.callback(known), central=self.callbacks.base)
-        wire = SoapWire(
-            envelope.identity, "Cs", envelope.version, end, self._client, originals, settings.wire, self._clock
-        )
+        wire = SoapWire(identity, "Cs", version, end, self._client, originals, settings.wire, self._clock)
         handshake = replace(handshake, native=SoapNative(wire, originals))
         session = await self._gateway.admit_request(handshake, wire, SPOKEN_TO_AS, comes=comes)
         if isinstance(session, Refused):
@@ -278,6 +280,8 @@ class SoapGateway:
             if station.session.ended:
                 self._gone(key, station)
                 return
+            station.expire(self.settings)
+            station.note()
             quiet = now - station.wire.heard
             if quiet >= self.settings.silence and not station.session.busy:
                 self._gone(key, station)
@@ -319,7 +323,8 @@ class SoapGateway:
         self._coming[key] = []
         station: SoapStation | Refused = Refused(503, "The gateway failed to decide")
         try:
-            station = await self._come(key, envelope, handshake_of(envelope, post, address=""), comes=False)
+            handshake = handshake_of(envelope, post, address="")
+            station = await self._come(key, envelope.identity, envelope.version, handshake, comes=False)
         except Exception:
             log.exception("a fault of Voltgate: a SOAP station could not be called up", station=key)
         finally:
@@ -342,6 +347,27 @@ class SoapGateway:
         else:
             wire.take(envelope, post.body, answered)
 
+    async def forget_address(self, identity: str) -> Refused | None:
+        """Forget where a station said that it is called; return why that cannot be done, None when it is.
+
+        One that is not here is taken up for that, with what is on record of it.
+        """
+        key = self._gateway.snapshot.directory.key(identity)
+        if key in self._coming or len(self._tasks) >= _MOST_CALLED:
+            return Refused(503, "The station comes just now: ask again")
+        station = self._stations.get(key)
+        if station is not None and not station.session.ended:
+            station.forget()
+            return None
+        if key in self._gateway.sessions:
+            return Refused(409, "This station is connected by websocket")
+        taken_up = await self._come(key, identity, "1.6", _nowhere(identity), comes=False)
+        if isinstance(taken_up, Refused):
+            return taken_up
+        taken_up.forget()
+        taken_up.session.end(GOING_AWAY, "Its callback address was forgotten")
+        return None
+
     def _wire_of(self, key: str, backend: str) -> SoapWire | None:
         session = self._gateway.sessions.get(key)
         leg = None if session is None or session.ended else session.legs.get(backend)
@@ -363,6 +389,21 @@ class SoapGateway:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._client.close()
+
+
+def _vouched(vouch: Callable[[], None], answered: Answered, answer: Answer) -> None:
+    """Answer a request; whoever is answered 200 is known."""
+    if answer.status == 200:
+        vouch()
+    answered(answer)
+
+
+def _nowhere(identity: str) -> Handshake:
+    """Return the handshake of a station that has not come itself."""
+    return Handshake(
+        target="", identity=identity, offered=("ocpp1.6",), authorization=None, user_agent=None, headers=(), address="",
+        peer="", forwarded_for="", secure=False, listener="", carrier="soap",
+    )  # fmt: skip
 
 
 def _from_there(waiting: list[tuple[Envelope, Post, Answered]], post: Post) -> int:

@@ -17,7 +17,8 @@ from voltgate.ocpp.soap.template import Template
 from voltgate.relay.session import Session
 
 _FACT = "soap"
-"""What is on record of a SOAP station: its version, and where it is called."""
+"""What is on record of a SOAP station: its version, where it is called, and when it said so unless that was checked."""
+_HOUR = 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,8 @@ class SoapSettings:
     per_address: int = 0
     wire: WireSettings = WireSettings()  # noqa: RUF009 - frozen
     callback: Callable[[Station], str] = lambda _: ""
+    expires: float = 86_400.0
+    """Seconds after which an address is forgotten that nobody has checked, and that was not said again."""
 
 
 @dataclass(slots=True)
@@ -59,6 +62,8 @@ class SoapStation:
     """Whether it counts among the stations of its address."""
     ignored: str = ""
     """The last address that it gave and that does not count."""
+    said_at: float = 0.0
+    """When it last gave the address that counts, in seconds since 1970; 0.0: its password was checked when it did."""
     _noted: object = None
     """What is on record of it."""
 
@@ -96,6 +101,8 @@ class SoapStation:
 
     def learn(self, address: str, post: Post, settings: SoapSettings) -> str:
         """Learn where the station is called, as its request says; return why that does not count, "" if it does."""
+        self.expire(settings)
+        self.hears(address)
         if not address or address[:LONGEST] in (self.end.said, self.ignored) or self.end.configured:
             return ""
         if self.end.said and self.credentials is None and not settings.believes_all:
@@ -104,9 +111,26 @@ class SoapStation:
             why = "it lies in no network that soap.stations_at allows"
         else:
             self.end.said, why = address, ""
+            self.hears(address)
         if why:
             self.ignored = address[:LONGEST]
         return why
+
+    def hears(self, address: str) -> None:
+        """Note that the station has given the address that counts again."""
+        if address and address == self.end.said:
+            self.said_at = self.session.ledger.wall() if self.credentials is None else 0.0
+
+    def expire(self, settings: SoapSettings) -> None:
+        """Forget an address that nobody has checked, once it was not given again for long."""
+        if self.end.said and self.said_at and self.session.ledger.wall() - self.said_at > settings.expires:
+            self.forget()
+
+    def forget(self) -> None:
+        """Forget where the station is called, so that it can say it anew."""
+        self.end.said = self.ignored = ""
+        self.said_at = 0.0
+        self.note()
 
     def follow(self, station: Station | None, settings: SoapSettings) -> None:
         """Go by what the configuration says by now of where the station is called."""
@@ -123,13 +147,19 @@ class SoapStation:
             return
         address = str(known.get("address", ""))
         self.end.said = address if is_allowed(address, settings.networks) else ""
+        if self.credentials is None:
+            said_at = known.get("at")
+            self.said_at = float(said_at) if isinstance(said_at, int | float) else self.session.ledger.wall()
+            self.expire(settings)
         if version and known.get("version") in VERSIONS:
             self.wire.version = known["version"]
 
     def note(self) -> None:
         """Put on record where the station is called and what it speaks, when either is new."""
-        fact = {"version": self.wire.version, "address": self.end.said}
-        if self.end.said and fact != self._noted:
+        fact: dict[str, object] = {"version": self.wire.version, "address": self.end.said}
+        if self.said_at:
+            fact["at"] = self.said_at // _HOUR * _HOUR
+        if fact != self._noted and (self.end.said or self.session.ledger.fact(_FACT) is not None):
             self._noted = fact
             self.session.ledger.note(_FACT, fact)
 

@@ -59,6 +59,7 @@ from voltgate.web.access import AccessToken
 from voltgate.web.base_path import BasePath
 from voltgate.web.claimant import DeclaredAddress, NotAllowed
 from voltgate.web.problems import Problem
+from voltgate.web.proxy_headers import Proxies, ProxyHeaders
 from voltgate.web.user_access import UserSettings
 
 Document: TypeAlias = dict[str, Any]
@@ -319,6 +320,14 @@ def base_path(r: Running) -> object:
     return next(each.kwargs["base"]() for each in app.user_middleware if each.cls is BasePath)
 
 
+def believes_a_proxy(r: Running) -> object:
+    """Whether the API believes what a proxy at 10.0.0.1 says of addresses."""
+    assert r.process._web is not None
+    app: Any = r.process._web.server._config.app
+    proxies: Proxies = next(each.kwargs["proxies"] for each in app.user_middleware if each.cls is ProxyHeaders)
+    return proxies.is_one("10.0.0.1")
+
+
 def edits_routes(r: Running) -> bool:
     """Whether routes may be changed through the API."""
     assert r.process._web is not None
@@ -400,6 +409,7 @@ def listening(of: Callable[[Running], CarrierListener], scheme: str) -> dict[str
 
 
 AUTHORIZE = {"routes.main.rules.0.authorize": ["other", "main"]}
+MEANT = {"stations.0.auth": "none"}
 PASSWORD = {"stations.0.password": "a-station-s-own"}
 ONE = {"stations.0.match": None, "stations.0.identity": "CP1"}
 LOOKUP = {"stations.0.auth_lookup": "http://x.example/{station}"}
@@ -456,12 +466,12 @@ ROWS: Mapping[type[BaseModel], Mapping[str, Row]] = {
         "wait": Row(3, lambda r: backend(r).wait),
         "then": Row("refuse", lambda r: backend(r).then),
         "forward": Row("always", lambda r: {how(r, place).introduction.forward for place in (0, 1)}, {"always"}),
-        "username": Row("us", lambda r: how(r).introduction.credentials, ("us", "")),
+        "username": Row("us", lambda r: how(r).introduction.credentials, ("us", ""), beside=MEANT),
         "password": Row(
             "secret",
             lambda r: how(r, 1).introduction.credentials,
             ("us", "secret"),
-            beside={"backends.main.username": "us"},
+            beside={"backends.main.username": "us"} | MEANT,
         ),
         "headers": Row({"X-Key": "1"}, lambda r: dict(how(r).introduction.headers)),
         "ca": Row("a.pem", lambda r: how(r).trust[0] and Path(how(r).trust[0][0]).name),
@@ -511,6 +521,7 @@ ROWS: Mapping[type[BaseModel], Mapping[str, Row]] = {
         ),
         "stations": Row(["X*"], lambda r: claims(r, "CP1"), False),
         "hosts": Row(["*.example.com"], lambda r: declares(r, "wss://a.example.com/"), True),
+        "most": Row(7, lambda r: r.parts.surroundings.register.shares["main"]),
     },
     Route: {"admit": Row("gateway", lambda r: r.parts.gateway.snapshot.routes["main"].admit)},
     Rule: {
@@ -557,7 +568,7 @@ ROWS: Mapping[type[BaseModel], Mapping[str, Row]] = {
         "unknown_message_type": Row("answer", lambda r: dialect(r).unknown_message_type),
         "bad_frame": Row("answer", lambda r: dialect(r).bad_frame),
         "basic_passwords": Row(["text"], lambda r: list(station(r).credentials.spellings), beside=PASSWORD),
-        "compression": Row(False, lambda r: r.parts.gateway.snapshot.habits(station(r)).compress),
+        "compression": Row(True, lambda r: r.parts.gateway.snapshot.habits(station(r)).compress),
         "validation": Row("strict", lambda r: len(session(r).from_station), 1),
     },
     TokenGroup: {
@@ -580,6 +591,7 @@ ROWS: Mapping[type[BaseModel], Mapping[str, Row]] = {
     },
     Api: {
         "base_path": Row("/voltgate", base_path),
+        "trusted_proxies": Row(["10.0.0.0/8"], believes_a_proxy, True),
         "edit_routes": Row(True, edits_routes),
         "failed_tokens": Row(3, failures),
         "login": Row(60, lambda r: users(r).login),
@@ -764,6 +776,10 @@ ROWS: Mapping[type[BaseModel], Mapping[str, Row]] = {
         "stations_at": Row(["10.0.0.0/8"], lambda r: r.parts.soap.settings.networks, (_NETWORK,)),
         "believe_from": Row("always", lambda r: r.parts.soap.settings.believes_all, True),
         "silence": Row(9, lambda r: r.parts.soap.settings.silence),
+        "bytes_per_second": Row(9, lambda r: soap(r)._allowance.rates.known),
+        "stranger_bytes_per_second": Row(9, lambda r: soap(r)._allowance.rates.strangers),
+        "from_expires": Row(9, lambda r: r.parts.soap.settings.expires),
+        "old_callbacks": Row(9, lambda r: r.parts.carriers.soap.callbacks.former.args[0]),  # type: ignore[attr-defined]
         "idle": Row(9, lambda r: soap(r).limits().idle),
         "connect": Row(3, lambda r: r.parts.soap.settings.wire.connect),
     },
@@ -774,6 +790,13 @@ ROWS: Mapping[type[BaseModel], Mapping[str, Row]] = {
             lambda r: station(r, "X1").route,
             beside={"unknown.policy": "route", "unknown.route": "main"},
         ),
+        "auth": Row(
+            "none",  # without it these are refused
+            lambda r: how(r).introduction.credentials,
+            ("us", ""),
+            beside=MEANT,
+            together={"unknown.policy": "route", "unknown.route": "main", "backends.main.username": "us"},
+        ),
         "remembered": Row(5, lambda r: r.parts.gateway.waiting_room.most, beside={"unknown.policy": "quarantine"}),
     },
     Directory: {"case_sensitive": Row(True, lambda r: r.parts.gateway.snapshot.directory.key("CP1"))},
@@ -781,7 +804,7 @@ ROWS: Mapping[type[BaseModel], Mapping[str, Row]] = {
         "no_common_subprotocol": Row("close", lambda r: r.parts.gateway.snapshot.no_common_subprotocol),
         "missing_subprotocol": Row("refuse", lambda r: station(r).missing_subprotocol),
         "subprotocol_aliases": Row({"x": "ocpp1.6"}, lambda r: dict(r.parts.gateway.snapshot.subprotocol_aliases)),
-        "compression": Row(False, lambda r: listener(r).settings.link.compress),
+        "compression": Row(True, lambda r: listener(r).settings.link.compress),
         "unknown_message_type": Row("answer", lambda r: dialect(r).unknown_message_type),
         "bad_frame": Row("answer", lambda r: dialect(r).bad_frame),
         "error_codes": Row("translate", lambda r: dialect(r).error_codes),
@@ -821,7 +844,7 @@ ROWS: Mapping[type[BaseModel], Mapping[str, Row]] = {
         "tls_seconds": Row(3, lambda r: listener(r).settings.limits.tls_time),
         "admit_seconds": Row(3, lambda r: listener(r).settings.limits.admission_time),
         "identity_length": Row(5, known("CP3456"), False),
-        "handshakes_per_second": Row(3, lambda r: listener(r)._bucket._rate),
+        "handshakes_per_second": Row(3, lambda r: listener(r).shares.rate),
         "failed_logins": Row(3, lambda r: r.parts.surroundings.authentication._throttle.per_minute),
         "connections": Row(3, lambda r: (listener(r).settings.limits.connections, r.parts.soap.settings.most), (3, 3)),
         "connections_per_address": Row(
@@ -830,6 +853,10 @@ ROWS: Mapping[type[BaseModel], Mapping[str, Row]] = {
         "messages_per_second": Row(3, lambda r: session(r).messages_per_second),
         "messages_burst": Row(3, lambda r: session(r).burst),
         "waiting_calls": Row(3, lambda r: session(r).waiting),
+        "commands_per_second": Row(3, lambda r: session(r).commands.calls),
+        "commands_burst": Row(3, lambda r: session(r).commands.burst),
+        "command_bytes_per_second": Row(3000, lambda r: session(r).commands.bytes),
+        "command_bytes_burst": Row(4000, lambda r: session(r).commands.bytes_burst),
         "waiting_bytes": Row(2048, lambda r: (session(r).waiting_bytes, backend(r).waiting_bytes), (2048, 2048)),
     },
     Shutdown: {  # what the drain goes by is looked at where it drains: at the end

@@ -78,6 +78,12 @@ class Ear:
     writable_said: list[bool] = field(default_factory=list)
     then: Callable[[bytes], None] = lambda _: None
 
+    counted: list[float] = field(default_factory=list)
+
+    def allows(self, now: float) -> bool:
+        self.counted.append(now)
+        return True
+
     def received(self, text: bytes, frame: bytes | None, now: float, until: float = FOREVER) -> None:
         self.heard.append(text)
         self.frames.append(frame)
@@ -133,6 +139,16 @@ async def settle() -> None:
     """Let the loop do what it was asked to do soon."""
     for _ in range(3):
         await asyncio.sleep(0)
+
+
+async def drained(stage: Scene) -> None:
+    """Let the link act on all that came: it reads on when it has."""
+    await settle()
+    for _ in range(1000):
+        if stage.pipe.reading:
+            return
+        await asyncio.sleep(0)
+    raise AssertionError("the link does not read on")
 
 
 def text(payload: bytes, *, masked: bool = True) -> bytes:
@@ -211,6 +227,62 @@ async def test_a_link_cut_in_the_middle_of_a_read_hears_no_more() -> None:
     await settle()
     assert stage.ear.heard == [b"one call"]
     assert stage.ear.ends == [(1006, "enough")]
+
+
+@pytest.mark.parametrize(("each", "at_once"), [(b"x", 32), (b"x" * 4000, 11)])
+async def test_many_frames_of_one_read_leave_the_others_their_turn(each: bytes, at_once: int) -> None:
+    """Of what came at once a part is acted on, and nothing more is read; the rest follows, in order, turn by turn."""
+    stage = scene()
+    stage.link.data_received(b"".join(text(each + str(number).encode()) for number in range(200)))
+    assert 0 < len(stage.ear.heard) <= at_once
+    assert not stage.pipe.reading
+    stage.link.data_received(text(b"the last"))  # TLS may have had it already
+    before = len(stage.ear.heard)
+    await asyncio.sleep(0)
+    assert before < len(stage.ear.heard) <= before + at_once
+    await drained(stage)
+    assert stage.ear.heard == [each + str(number).encode() for number in range(200)] + [b"the last"]
+
+
+@pytest.mark.parametrize("opcode", [PING, PONG, CONTINUATION])
+async def test_frames_that_are_no_message_leave_the_others_their_turn(opcode: int) -> None:
+    """Thousands of pings, or of parts of one message, in one read are acted on turn by turn as well."""
+    stage = scene()
+    stage.link.data_received(frame(TEXT, b"", fin=False) + frame(opcode, b"", fin=opcode != CONTINUATION) * 1000)
+    assert len(stage.ear.counted) < 40
+    await drained(stage)
+    assert len(stage.ear.counted) == 1001
+
+
+@pytest.mark.parametrize("paused", [False, True])
+async def test_what_is_left_of_one_read_is_delivered_before_the_end(paused: bool) -> None:
+    """A connection that ends while a part of a read waits for its turn: the rest is delivered, then it is over."""
+    stage = scene()
+    stage.link.data_received(text(b"x") * 200)
+    if paused:
+        stage.link.pause()
+    stage.link.connection_lost(None)
+    assert stage.ear.ends == []
+    for _ in range(10):
+        await settle()
+    assert len(stage.ear.heard) == 200
+    assert len(stage.ear.ends) == 1
+
+
+async def test_a_pause_during_a_long_read_holds_the_rest_back() -> None:
+    """Who pauses a link in the middle of a long read hears nothing more until the pause is undone."""
+    stage = scene()
+    stage.link.data_received(text(b"x") * 200)
+    stage.link.pause()
+    before = len(stage.ear.heard)
+    for _ in range(10):
+        await settle()
+    assert len(stage.ear.heard) == before
+    assert not stage.pipe.reading
+    stage.link.resume()
+    await settle()
+    await drained(stage)
+    assert len(stage.ear.heard) == 200
 
 
 async def test_after_our_close_only_theirs_counts() -> None:
@@ -375,6 +447,7 @@ async def test_pings_are_answered_unless_nobody_reads() -> None:
     stage.link.data_received(frame(PING, b"1"))
     stage.link.pause_writing()
     stage.link.data_received(frame(PING, b"2") * 100)
+    await drained(stage)
     stage.link.resume_writing()
     stage.link.data_received(frame(PING, b"3") + frame(PONG, b"unasked"))
     assert stage.pipe.written == [frame(PONG, b"1", masked=False), frame(PONG, b"3", masked=False)]

@@ -280,3 +280,14 @@ def test_help_needs_no_http_client(voltgate: Terminal) -> None:
     assert "httpx2" not in ended.stderr
     assert "voltgate.client.cli" in ended.stderr
     assert "voltgate.client.api" not in ended.stderr
+
+
+def test_no_command_reads_more_than_it_needs(voltgate: Terminal) -> None:
+    """The configuration is a third of a second's work: who says where the API is, and shows a token, waits for none."""
+    token = voltgate.folder / "token"
+    token.write_text("vg_x")
+    env = voltgate.environment(PYTHONPROFILEIMPORTTIME="1")
+    for words in (["--version"], ["stations", "--url", "http://127.0.0.1:1", "--token-file", str(token)]):
+        ended = subprocess.run([*VOLTGATE, *words], env=env, capture_output=True, text=True, timeout=60, check=False)
+        assert "voltgate.cli" in ended.stderr
+        assert "voltgate.config" not in ended.stderr

@@ -17,7 +17,6 @@ from voltgate.config.lines import locate
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 SECRETS = {
-    "CSMS_PASSWORD": "secret",
     "SMTP_PASSWORD": "secret",
     "HOOK_SECRET": "secret",
     "PUSHOVER_USER": "u" * 30,
@@ -142,6 +141,10 @@ route = "hom"
         (("[routes.home]", '[token_groups.x]\nfile = "missing.txt"\n[routes.home]'), "cannot read"),
         (("[routes.home]", '[store]\nurl = "mysql://x"\n[routes.home]'), "sqlite:///path/to.db"),
         (("[routes.home]", '[store]\nurl = "postgresql://x"\n[routes.home]'), "names no host or no database"),
+        (
+            ("[routes.home]", '[store]\nurl = "postgresql://u@h/d?sslrootcert=x"\n[routes.home]'),
+            'knows no "sslrootcert" behind the ?: only prepared_statement_cache_size, ssl, sslmode',
+        ),
         (("[routes.home]", '[permits.full]\nstop = "own"\n[routes.home]'), "is a preset"),
         (("[routes.home]", '[permits.x]\nbase = "y"\n[routes.home]'), 'there is no permit "y"'),
         (("[routes.home]", '[permits.x]\nbase = "y"\n[permits.y]\nbase = "x"\n[routes.home]'), "this permit itself"),

@@ -324,9 +324,9 @@ async def test_hs_17_credentials_must_be_the_stations_own(stage: Stage) -> None:
 
 @pytest.mark.parametrize("version", VERSIONS)
 async def test_hs_18_compression_is_agreed_to_when_asked_for(stage: Stage, version: str) -> None:
-    """A station that asks for permessage-deflate gets it without context takeover, and is understood."""
+    """Where it is on, a station that asks gets permessage-deflate without context takeover, and is understood."""
     await stage.backend("main")
-    await stage.gateway()
+    await stage.gateway(protocol={"compression": True})
     station, link = await stage.meet("CP1", version, compression=True)
     assert station.response is not None
     agreed = station.response.headers["Sec-WebSocket-Extensions"]
@@ -344,7 +344,8 @@ async def test_hs_18_compression_is_agreed_to_when_asked_for(stage: Stage, versi
 async def test_hs_18_without_an_offer_or_by_setting_frames_are_plain(stage: Stage) -> None:
     """A station that does not ask gets no compression, and none does where it is switched off."""
     await stage.backend("main")
-    await stage.gateway(stations=[{"match": "OFF*", "compression": False, "route": "main"}, {"match": "*"}])
+    off = {"match": "OFF*", "compression": False, "route": "main"}
+    await stage.gateway(stations=[off, {"match": "*"}], protocol={"compression": True})
     for identity, asks in (("CP1", False), ("OFF1", True)):
         station, link = await stage.meet(identity, "ocpp2.0.1", compression=asks)
         assert station.response is not None
@@ -357,7 +358,7 @@ async def test_hs_18_without_an_offer_or_by_setting_frames_are_plain(stage: Stag
 async def test_hs_18_window_bits_are_kept_to(stage: Stage, bits: int) -> None:
     """A station with a small window is answered within it, or not compressed at all."""
     main = await stage.backend("main")
-    await stage.gateway()
+    await stage.gateway(protocol={"compression": True})
     raw = await stage.raw()
     offer = f"permessage-deflate; server_max_window_bits={bits}; client_max_window_bits"
     response = await raw.handshake("/CP1", Sec_WebSocket_Extensions=offer)

@@ -173,7 +173,7 @@ def test_its_api_server_may_stay(tmp_path: Path) -> None:
     backend = [line.removeprefix("#   ") for line in text[start:].splitlines() if line.startswith("#   ")]
     kept = text[: text.index("[store]")] + text[text.index("[routes.main]") : text.index("[csms]")]
     file = tmp_path / "voltgate.toml"
-    file.write_text("\n".join([kept, *backend, "[[stations]]", 'match = "*"']))
+    file.write_text("\n".join([kept, *backend, "[[stations]]", 'match = "*"', 'auth = "none"']))
     found = read(file, {"RABBITMQ_PASS": "secret"})
     assert found.warnings == ()
     assert found.config.backends["csms"].layout == "everythingcharge"

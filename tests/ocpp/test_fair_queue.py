@@ -68,16 +68,23 @@ def test_each_asker_has_its_number() -> None:
     assert waiting.add(kept("a3"))
 
 
-def test_all_share_the_bytes() -> None:
-    """The bytes of all calls together are bounded; those of a call that has gone are free again."""
+def test_nobody_takes_the_bytes_of_others() -> None:
+    """One asker alone has all the bytes, and then there is room for others; those of a call that has gone are free."""
     waiting = queue(kept("a0", payload=b"x" * 60), most_bytes=100)
-    assert not waiting.add(kept("b0", "b", payload=b"x" * 41))
-    assert waiting.add(kept("b1", "b", payload=b"x" * 40))
-    assert not waiting.add(kept("c0", "c", payload=b"x"))
-    waiting.pop()
-    assert waiting.add(kept("c1", "c", payload=b"x" * 60))
-    assert ids(waiting.take(lambda entry: entry.call.id == "b1")) == ["b1"]
-    assert waiting.add(kept("d0", "d", payload=b"x" * 40))
+    assert not waiting.add(kept("a1", payload=b"x" * 41))
+    assert waiting.add(kept("a2", payload=b"x" * 40))
+    assert not waiting.add(kept("b0", "b", payload=b"x" * 51))
+    assert waiting.add(kept("b1", "b", payload=b"x" * 50))
+    assert not waiting.add(kept("c0", "c", payload=b"x" * 26))
+    assert waiting.add(kept("c1", "c", payload=b"x" * 25))
+    assert waiting.pop().call.id == "a0"
+    assert not waiting.add(kept("b2", "b", payload=b"x" * 19))
+    assert waiting.add(kept("b3", "b", payload=b"x" * 17))
+    assert ids(waiting.take(lambda entry: entry.call.id in ("a2", "b3"))) == ["b3", "a2"]
+    assert waiting.add(kept("d0", "d", payload=b"x" * 62))
+    assert not waiting.add(kept("c2", "c", payload=b"x" * 26))
+    assert drained(waiting) == ["b1", "c1", "d0"]
+    assert waiting.add(kept("e0", "e", payload=b"x" * 100))
 
 
 def test_what_does_not_fit_leaves_nothing_behind() -> None:

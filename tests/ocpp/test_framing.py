@@ -11,6 +11,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from voltgate.ocpp.framing import (
+    DEEPEST,
+    MOST_VALUES,
     Complaint,
     Malformed,
     Message,
@@ -462,3 +464,48 @@ def test_no_damage_breaks_it(message: bytes, data: st.DataObject) -> None:
     start = data.draw(st.integers(0, len(message)))
     end = data.draw(st.integers(start, len(message)))
     decode(message[:start] + data.draw(st.binary(max_size=4)) + message[end:])
+
+
+# What is bounded before anything is built from it.
+
+
+def nested(depth: int, opening: str = "[", closing: str = "]") -> bytes:
+    """A call whose payload is so deep, its own object and the message's list counted."""
+    deep = opening * (depth - 2) + "1" + closing * (depth - 2)
+    return f'[2,"1","DataTransfer",{{"vendorId":"{"x" * 600}","data":{deep}}}]'.encode()
+
+
+@pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":', "}")])
+def test_a_message_is_nested_so_deep_at_most(opening: str, closing: str) -> None:
+    """A call that is nested deeper is no message, whatever nests in it; its id is known."""
+    assert call(decode(nested(DEEPEST, opening, closing))).action == "DataTransfer"
+    refused = decode(nested(DEEPEST + 1, opening, closing))
+    assert refused == Malformed(CALL, "1", "FormatViolation", f"The frame is nested more than {DEEPEST} deep")
+
+
+def test_brackets_in_texts_nest_nothing() -> None:
+    """What stands in a text does not count as nested, escaped quotes and all; nor does what is side by side."""
+    text = json.dumps('["' * 5000 + "\\")
+    assert call(decode(f'[2,"1","DataTransfer",{{"data":{text}}}]'.encode())).fields["data"] == '["' * 5000 + "\\"
+    beside = "[1]," * 5000 + "1"
+    assert len(call(decode(f'[2,"1","DataTransfer",{{"data":[{beside}]}}]'.encode())).fields["data"]) == 5001
+
+
+@pytest.mark.parametrize("each", ["1,", "{},", '"",', "[],"])
+def test_a_message_holds_so_many_values_at_most(each: str) -> None:
+    """A list of more values is refused unread; the answer to a call of ours that has so many ends it at once."""
+    many = each * (MOST_VALUES + 1) + "1"
+    refused = decode(f'[2,"1","DataTransfer",{{"data":[{many}]}}]'.encode())
+    assert refused == Malformed(CALL, "1", "FormatViolation", f"The frame holds more than {MOST_VALUES} values")
+    few = each * 20_000 + "1"
+    assert len(call(decode(f'[2,"1","DataTransfer",{{"data":[{few}]}}]'.encode())).fields["data"]) == 20_001
+    assert isinstance(answer := decode(f'[3,"1",{{"data":[{many}]}}]'.encode()), Malformed)
+    assert (answer.kind, answer.id) == (3, "1")
+
+
+def test_what_is_too_much_and_has_no_head_is_malformed_all_the_same() -> None:
+    """Nothing but brackets, closed or not, has no id."""
+    for frame in (b"[" * 60_000, b"[" * 30_000 + b"]" * 30_000, b"]" * 600 + b"[" * 600):
+        refused = decode(frame)
+        assert isinstance(refused, Malformed)
+        assert (refused.kind, refused.id) == (None, None)

@@ -572,11 +572,6 @@ def test_what_could_be_read_in_two_ways_is_refused(content: str, code: str, path
     assert (said.code, said.path) == (code, path)
 
 
-def test_a_comment_does_not_divide_a_text() -> None:
-    """A comment or CDATA in the middle of a token changes nothing of the token."""
-    assert up("1.6", "Authorize", "Request", "<idTag>04<!-- - -->A2<![CDATA[<&]]></idTag>") == {"idTag": "04A2<&"}
-
-
 def test_a_value_in_pieces_is_refused_in_1_5() -> None:
     """A meter value that holds elements is refused."""
     said = up("1.5", "MeterValues", "Request", "<values><value>1<b/></value></values>")

@@ -75,7 +75,7 @@ def test_the_identity_is_the_parsed_header() -> None:
     """The identity is trimmed and unescaped; what looks like one in a comment or CDATA is none."""
     header = (
         f"<!-- {IDENTITY.replace('CP-1', 'CP-2')} -->"
-        f'<i:chargeBoxIdentity xmlns:i="{CS16}">\n  RDAM&#124;<!-- x -->1&amp;<![CDATA[<2>]]>  </i:chargeBoxIdentity>'
+        f'<i:chargeBoxIdentity xmlns:i="{CS16}">\n  RDAM&#124;1&amp;&lt;2>  </i:chargeBoxIdentity>'
     )
     assert taken(enveloped(HEARTBEAT, header)).identity == "RDAM|1&<2>"
     data = f'<dataTransferRequest xmlns="{CS16}"><data><![CDATA[{IDENTITY}]]></data></dataTransferRequest>'
@@ -323,10 +323,43 @@ def test_nothing_is_fetched_or_expanded(tmp_path: Path) -> None:
 
 def test_a_document_type_inside_data_is_data() -> None:
     """A vendor may send HTML in a CDATA section or a comment: only a real document type is one."""
-    html = "<![CDATA[<!DOCTYPE html><html/>]]><!-- <!DOCTYPE x> -->"
-    content = f'<dataTransferRequest xmlns="{CS16}"><data>{html}</data></dataTransferRequest>'
+    html = "<![CDATA[<!DOCTYPE html><html/>]]>"
+    comment = "<!-- <!DOCTYPE x> -->"
+    content = f'<dataTransferRequest xmlns="{CS16}"><data>{html}</data>{comment}</dataTransferRequest>'
     envelope = taken(b"<!-- <!DOCTYPE x> -->" + enveloped(content))
     assert envelope.body[0].text == "<!DOCTYPE html><html/>"
+
+
+@pytest.mark.parametrize("aside", ["<!-- -->", "<!---->", "<![CDATA[]]>", "<![CDATA[X]]>"])
+@pytest.mark.parametrize("text", ["CP1{}", "{}CP1", "CP1{}X", " {} "])
+def test_a_broken_text_is_refused(aside: str, text: str) -> None:
+    """A comment or CDATA in a text, be it empty, is refused in headers and bodies: readers differ about it."""
+    broken = text.format(aside)
+    identity = f'<i:chargeBoxIdentity xmlns:i="{CS16}">{broken}</i:chargeBoxIdentity>'
+    for header in (identity, f"<w:MessageID {WSA}>{broken}</w:MessageID>", f"<w:Action {WSA}>{broken}</w:Action>"):
+        assert "breaks a text" in refused(enveloped(HEARTBEAT, header)).reason
+    body = f'<authorizeRequest xmlns="{CS16}"><idTag>{broken}</idTag></authorizeRequest>'
+    assert "breaks a text" in refused(enveloped(body, IDENTITY)).reason
+    mixed = f'<authorizeRequest xmlns="{CS16}">{broken}<idTag>1</idTag></authorizeRequest>'
+    if text.strip() != "{}" or aside == "<![CDATA[X]]>":
+        assert "breaks a text" in refused(enveloped(mixed, IDENTITY)).reason
+
+
+def test_asides_that_break_nothing_are_taken() -> None:
+    """A comment between elements is taken, a CDATA section where a DataTransfer has its data, too; 257 are not."""
+    comment = "<!-- by a stack that explains itself -->"
+    content = f'{comment}<dataTransferRequest xmlns="{CS16}">{comment}<data>%s</data></dataTransferRequest>{comment}'
+    assert taken(enveloped(content % "<![CDATA[<a/>]]>", comment + IDENTITY)).body[0].text == "<a/>"
+    assert "breaks a text" in refused(enveloped(content % "<b><![CDATA[a]]></b>", IDENTITY)).reason
+    assert "breaks a text" in refused(enveloped(content % "a<!-- -->", IDENTITY)).reason
+    taken(enveloped(HEARTBEAT, IDENTITY + comment * 256))
+    assert "breaks a text" in refused(enveloped(HEARTBEAT, IDENTITY + comment * 257)).reason
+
+
+def test_a_comment_beside_a_name_that_only_one_parser_takes() -> None:
+    """Where the two parsers disagree about a message with a comment, it is refused."""
+    odd = "<\u0370/><!-- -->"  # a letter of the fifth edition of XML 1.0, and of none before
+    assert "breaks a text" in refused(enveloped(HEARTBEAT, odd)).reason
 
 
 def test_what_includes_is_not_followed() -> None:

@@ -98,12 +98,12 @@ def test_an_asker_has_a_bounded_number_of_calls_waiting() -> None:
 
 
 def test_what_waits_has_a_bounded_size() -> None:
-    """The bytes that wait are bounded over all askers, and freed when they go."""
+    """The bytes that wait are bounded for each asker and over all, and freed when they go."""
     line = Line(bounds=Bounds(waiting_bytes=200))
     line.connect()
     line.ask("1")
     big = b'{"a":"%b"}' % (b"x" * 100)
-    heard = line.ask("2", "a", payload=big), line.ask("3", "b", payload=big), line.ask("4", "c", payload=b"{}")
+    heard = line.ask("2", "a", payload=big), line.ask("3", "a", payload=big), line.ask("4", "c", payload=b"{}")
     assert [h.short for h in heard] == [None, "overloaded", None]
     line.result("1")
     assert line.ask("5", "b", payload=big).short is None

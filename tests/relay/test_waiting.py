@@ -444,10 +444,10 @@ def test_what_waits_for_a_backend_is_bounded_for_each_asker() -> None:
 
 
 def test_what_waits_for_a_backend_has_a_bounded_size() -> None:
-    """The bytes that wait are bounded over all askers, and freed when they go."""
+    """The bytes that wait are bounded for each asker and over all, and freed when they go."""
     stage = waiting(waiting_bytes=200)
     big = b'{"a":"%b"}' % (b"x" * 100)
-    heard = [ask(stage, "2", "a", payload=big), ask(stage, "3", "b", payload=big), ask(stage, "4", "c")]
+    heard = [ask(stage, "2", "a", payload=big), ask(stage, "3", "a", payload=big), ask(stage, "4", "c")]
     assert [h.short for h in heard] == [None, "overloaded", None]
     stage.up("a")
     stage["a"].hangs_up()

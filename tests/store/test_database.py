@@ -487,6 +487,7 @@ def test_addresses(tmp_path: Path) -> None:
     assert read_address("sqlite:///var/x.db", tmp_path).database == str(tmp_path / "var/x.db")
     assert read_address("sqlite:////abs/x.db", tmp_path).database == "/abs/x.db"
     assert read_address("postgres://u@h:1/d").drivername == "postgresql"
+    assert read_address("postgres://u@h:1/d?sslmode=verify-full").query == {"ssl": "verify-full"}
     assert os.path.isabs(str(read_address("sqlite:///~/x.db", tmp_path).database))
 
 

@@ -37,6 +37,8 @@ LOOKING = [
     ("GET", "/actions?version=ocpp1.6"),
     ("GET", "/actions/Reset?version=ocpp1.6"),
     ("GET", "/messages/recording"),
+    ("GET", "/stations/CP1/security"),
+    ("GET", "/certificates"),
     ("GET", "/alerts"),
     ("GET", "/alerts/deliveries"),
     ("GET", "/alerts/channels"),
@@ -46,7 +48,11 @@ LOOKING = [
 ACTING = [
     ("DELETE", "/stations/CP1"),
     ("POST", "/stations/CP1/disconnect"),
+    ("DELETE", "/stations/CP1/callback"),
     ("POST", "/stations/CP1/calls"),
+    ("PUT", "/stations/CP1/security/profile"),
+    ("PUT", "/stations/CP1/password"),
+    ("DELETE", "/stations/CP1/password"),
     ("POST", "/waiting/CP1/accept"),
     ("DELETE", "/waiting/CP1"),
     ("POST", "/nodes/drain"),
@@ -60,6 +66,7 @@ ACTING = [
     ("DELETE", "/alerts/mutes/m1"),
 ]
 RULING = [
+    ("POST", "/callback-key"),
     ("GET", "/configuration/routes"),
     ("POST", "/configuration/routes/check"),
     ("PUT", "/configuration/routes"),
@@ -68,6 +75,8 @@ BODIES = {
     "/configuration/routes/check": {"text": ""},
     "/configuration/routes": {"text": ""},
     "/stations/CP1/calls": {"action": "Reset"},
+    "/stations/CP1/security/profile": {"profile": 1},
+    "/stations/CP1/password": {},
     "/waiting/CP1/accept": {"route": "main"},
     "/nodes/drain": {},
     "/nodes/n1/drain": {},

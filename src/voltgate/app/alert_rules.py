@@ -14,6 +14,7 @@ from voltgate.alerts.thresholds import Thresholds
 from voltgate.config import Config
 from voltgate.config.alerts import AlertRule, Alerts, minutes
 from voltgate.config.alerts import Mute as MuteSection
+from voltgate.ocpp.folding import folding
 
 Fold = Callable[[str], str]
 
@@ -21,7 +22,7 @@ Fold = Callable[[str], str]
 def rules_of(config: Config) -> Rules:
     """Return the rules of a configuration, and what it mutes."""
     alerts, zone = config.alerts, zone_of(config.alerts)
-    fold: Fold = (lambda text: text) if config.directory.case_sensitive else str.casefold
+    fold: Fold = folding(case_sensitive=config.directory.case_sensitive)
     rules = [_rule(number, section, fold, zone) for number, section in enumerate(alerts.rules, 1)]
     return Rules(rules, [_mute(section, fold, zone) for section in alerts.mute], thresholds_of(alerts))
 

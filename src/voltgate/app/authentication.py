@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
+from math import ceil
 from urllib.parse import urlsplit
 
 from voltgate.carriers.handshake import Certified, Handshake, Refused
@@ -21,12 +23,15 @@ from voltgate.directory.profiles import CERTIFICATE, Arrival, Unfit, Wanted, arr
 from voltgate.directory.security import StationSecurity
 from voltgate.directory.stations import Station
 from voltgate.directory.throttle import Throttle
+from voltgate.ocpp.folding import folding
 
 _A_PAGE = Refused(403, "A web page that is not of this machine may come as no station that nobody has made known")
 _BLIND = Refused(503, "The database is away: nobody knows how this station may come", (("Retry-After", "10"),))
 _LOWER = (
     "This station comes with security profile {}, below the {} that it has come with before: an operator can let it"
 )
+_SWITCHING, _NO = 101, (401, 403)
+"""What a backend lets a station in with, and what it says to one that has not proved who it is."""
 _CHALLENGE = ("WWW-Authenticate", 'Basic realm="voltgate"')
 
 
@@ -60,7 +65,8 @@ class Authentication:
         least = self.security.of(station.key).profile
         if least == CERTIFICATE and wanted.profiles is None:
             wanted = replace(wanted, profiles=frozenset({CERTIFICATE}))
-        came = arrival(station, shown, handshake.authorization is not None, wanted, time.time(), self._fold)
+        fold = folding(case_sensitive=self._passwords.case_sensitive)
+        came = arrival(station, shown, handshake.authorization is not None, wanted, time.time(), fold)
         if isinstance(came, Unfit):
             return _refused(MISSING) if came.is_missing else Refused(403, came.reason)
         if not came.proven:
@@ -78,8 +84,24 @@ class Authentication:
         """Note that a station has come in: with no lower profile from now on."""
         self.security.came(station.key, station.identity, arrival)
 
-    def _fold(self, identity: str) -> str:
-        return identity if self._passwords.case_sensitive else identity.casefold()
+    def attempt(self, station: Station, handshake: Handshake) -> Callable[[int | None], None] | Refused:
+        """Begin a try that a backend decides on: return what is told of its status, or the refusal of one too many.
+
+        What it says no to counts as a wrong password does here.
+        """
+        throttle, clock, of = self._throttle, time.monotonic, (station.key, handshake.address)
+        wait = throttle.wait(*of, clock())
+        if wait:
+            return _refused(Denied(429, "Too many refused attempts", retry_after=ceil(wait)))
+        counted = throttle.begin(*of, clock())
+
+        def decided(status: int | None) -> None:
+            if status == _SWITCHING:
+                throttle.succeeded(counted, clock())
+            elif status not in _NO:
+                throttle.undecided(counted, clock())
+
+        return decided
 
     def close(self) -> None:
         """Stop checking."""

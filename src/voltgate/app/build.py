@@ -17,6 +17,7 @@ from voltgate.directory.rows import Address
 from voltgate.directory.stations import CLAIMED, Credentials, Directory, Entry, Station
 from voltgate.directory.waiting import WaitingRoom
 from voltgate.ocpp.dialect import Dialect
+from voltgate.ocpp.folding import folding
 from voltgate.relay.backend import Backend, BackendSettings, Retry
 from voltgate.relay.journal import JournalSettings
 from voltgate.relay.ledger import LedgerSettings
@@ -24,6 +25,7 @@ from voltgate.relay.permit import PRESETS, Permit
 from voltgate.relay.plan import Chain
 from voltgate.relay.policies.validation import strictly
 from voltgate.relay.ports import SessionSettings
+from voltgate.relay.rate import Pace
 from voltgate.relay.route import Route
 from voltgate.relay.rule import CLAIMANT, Rule
 from voltgate.relay.stand_in import StandIn
@@ -42,9 +44,10 @@ class Surroundings:
     def follow(self, config: Config) -> None:
         """Go by a configuration, once all of it has been taken."""
         claims = config.claims
-        fold = (lambda text: text) if config.directory.case_sensitive else str.casefold
+        fold = folding(case_sensitive=config.directory.case_sensitive)
         lasting = [name for name, section in config.backends.items() if section.local_url]
-        self.register.follow(fold, config.backends, claims.conflict, claims.expire, claims.most, lasting)
+        shares = {name: section.claims.most for name, section in config.backends.items()}
+        self.register.follow(fold, config.backends, claims.conflict, claims.expire, claims.most, lasting, shares)
         self.authentication.follow(config)
         self.room.trim(config.unknown.remembered if config.unknown.policy == "quarantine" else 0)
 
@@ -77,6 +80,7 @@ def build(config: Config, surroundings: Surroundings, before: Snapshot | None) -
         dialect=_dialect_of(config),
         authenticate=surroundings.authentication.check,
         came=surroundings.authentication.came,
+        attempt=surroundings.authentication.attempt,
         running=config.claims.running,
         no_common_subprotocol=config.protocol.no_common_subprotocol,
         subprotocol_aliases=config.protocol.subprotocol_aliases,
@@ -171,6 +175,12 @@ def _settings_of(config: Config) -> Callable[[Station, str], SessionSettings]:
         waiting_bytes=config.limits.waiting_bytes,
         messages_per_second=config.limits.messages_per_second,
         burst=config.limits.messages_burst,
+        commands=Pace(
+            config.limits.commands_per_second,
+            config.limits.commands_burst,
+            config.limits.command_bytes_per_second,
+            config.limits.command_bytes_burst,
+        ),
         registration=config.protocol.registration,
         ledger=LedgerSettings(config.ledger.invitation, config.ledger.silence),
         journal=JournalSettings(
@@ -200,7 +210,7 @@ def _same(route: Route, before: Mapping[str, Route]) -> Route:
 
 
 def _route(name: str, section: RouteSection, config: Config) -> Route:
-    fold = (lambda text: text) if config.directory.case_sensitive else str.casefold
+    fold = folding(case_sensitive=config.directory.case_sensitive)
     rules = []
     for rule in section.rules:
         weights = tuple((n, w) for n, w in zip(rule.answer.backends, rule.answer.weights, strict=False) if w > 0)

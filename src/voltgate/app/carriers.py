@@ -29,6 +29,7 @@ from voltgate.carriers.local import LocalCarrier
 from voltgate.carriers.mqtt.carrier import MqttCarrier, MqttDialling
 from voltgate.carriers.mqtt.connection import Broker
 from voltgate.carriers.mqtt.homeassistant import HomeSettings
+from voltgate.carriers.soap.allowance import Rates
 from voltgate.carriers.soap.callbacks import Callbacks
 from voltgate.carriers.soap.carrier import SPOKEN_TO_AS, SoapCarrier, SoapDialling
 from voltgate.carriers.soap.client import Client
@@ -107,12 +108,13 @@ class Carriers:
         """Tell of a certificate of a station that was not accepted."""
         self._listen(CertificateRefused(listener, address, reason))
 
-    def follow(self, config: Config, callback_key: bytes) -> None:
-        """Go by a configuration."""
+    def follow(self, config: Config, callback_key: bytes, former_key: Callable[[float], bytes]) -> None:
+        """Go by a configuration. `former_key` returns the callback key before, for so many seconds."""
         self.soap.patience = config.calls.backend
         self.soap.largest = self.soap.client.largest = config.limits.message_size
         self.soap.callbacks.base = callback_base(config)
         self.soap.callbacks.key = callback_key
+        self.soap.callbacks.former = partial(former_key, config.soap.old_callbacks)
 
     async def close(self) -> None:
         """Leave what many stations shared."""
@@ -149,8 +151,9 @@ def _soap_listener(
 
 
 def _with_soap(common: ListenerSettings, config: Config) -> ListenerSettings:
-    limits = config.limits
-    return replace(common, how=Limits(limits.message_size, config.soap.idle, limits.head_seconds))
+    limits, section = config.limits, config.soap
+    rates = Rates(section.bytes_per_second, section.stranger_bytes_per_second, limits.message_size)
+    return replace(common, how=Limits(limits.message_size, section.idle, limits.head_seconds, rates))
 
 
 # Backends.

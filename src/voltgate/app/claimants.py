@@ -12,6 +12,7 @@ from voltgate.config import Config
 from voltgate.config.backends import Backend, dialled
 from voltgate.config.claims import with_host
 from voltgate.directory.rows import Address
+from voltgate.ocpp.folding import folding
 from voltgate.ocpp.globs import compile_glob
 from voltgate.web.claimant import Claimant, DeclaredAddress, NotAllowed
 
@@ -23,7 +24,7 @@ def claimants_of(config: Callable[[], Config]) -> Callable[[str], Claimant | Non
         section = config().backends.get(name)
         if section is None:
             return None
-        fold = (lambda text: text) if config().directory.case_sensitive else str.casefold
+        fold = folding(case_sensitive=config().directory.case_sensitive)
         patterns = [compile_glob(fold(glob)) for glob in section.claims.stations]
 
         def may_claim(identity: str) -> bool:

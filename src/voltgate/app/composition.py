@@ -170,6 +170,7 @@ class Composition:
             messages=self.messages,
             security=security,
             certificates=lambda: Ends(self.monitoring.ends, self.monitoring.soon),
+            forget_callback=self._forget_callback,
         )
         if self.cluster is not None:
             join(self.queries, self.cluster.post)
@@ -213,10 +214,16 @@ class Composition:
         self.notifier.notify("message log", self.messages.recorder.note, event)
         self.notifier.notify("alerts", self.alerting.note, event)
 
+    async def _forget_callback(self, identity: str) -> tuple[int, str] | None:
+        """Forget where a SOAP station said that it is called; return a status and why, if that cannot be done."""
+        refused = await self.soap.forget_address(identity)
+        return None if refused is None else (refused.status, refused.reason)
+
     def follow_soap(self, config: Config, settings: SoapSettings | None = None) -> None:
         """Hand SOAP its settings, which are made of the configuration unless they are there, and its URL."""
         self.soap.settings = settings or soap_settings(config)
-        self.carriers.follow(config, self.surroundings.register.key_of_callbacks)
+        register = self.surroundings.register
+        self.carriers.follow(config, register.key_of_callbacks, register.former_key_for)
 
     def follow(self, config: Config, soap: SoapSettings) -> None:
         """Go by another configuration, once all of it has been taken; `soap` is what it says to SOAP."""

@@ -19,6 +19,7 @@ from voltgate.csms.settings import CsmsSettings
 from voltgate.csms.signing import Authority
 from voltgate.csms.watch import Watch
 from voltgate.directory.stations import unlawful
+from voltgate.ocpp.folding import folding
 from voltgate.ocpp.wheel import Wheel
 from voltgate.relay.records import StoreAway
 from voltgate.store import Database
@@ -82,7 +83,7 @@ async def tell_costs(csms: ManagementSystem) -> None:
 
 def key_of(config: Callable[[], Config], identity: str) -> str:
     """Return what an identity is compared by."""
-    return identity if config().directory.case_sensitive else identity.casefold()
+    return folding(case_sensitive=config().directory.case_sensitive)(identity)
 
 
 def backend_of(config: Config) -> str:

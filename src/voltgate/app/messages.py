@@ -9,6 +9,7 @@ from pathlib import Path
 from voltgate.config import Config
 from voltgate.directory.slices import unhurried
 from voltgate.gateway import Gateway
+from voltgate.ocpp.folding import folding
 from voltgate.telemetry.messages.recorder import Recorder, Recording
 from voltgate.telemetry.messages.writer import Settings
 from voltgate.web.message_log import MessageLog
@@ -37,7 +38,7 @@ def message_log_of(
 
 def fold_of(config: Config) -> Callable[[str], str]:
     """Return what makes of an identity what is compared."""
-    return (lambda text: text) if config.directory.case_sensitive else str.casefold
+    return folding(case_sensitive=config.directory.case_sensitive)
 
 
 def settings_of(config: Config, folder: Path) -> Settings:

@@ -18,5 +18,6 @@ def soap_settings(config: Config) -> SoapSettings:
         most=config.limits.connections,
         per_address=config.limits.connections_per_address,
         wire=WireSettings(section.connect, config.calls.station, config.limits.message_size),
+        expires=section.from_expires,
         callback=lambda station: section_of(station).callback or "",
     )

@@ -17,11 +17,13 @@ from voltgate.app.gauges import sources_of
 from voltgate.app.readiness import Readiness
 from voltgate.app.route_editing import RouteEditing
 from voltgate.app.worker import Worker
+from voltgate.carriers.websocket.origin import behind, is_trusted
 from voltgate.relay.records import AuditRecord
 from voltgate.telemetry.metrics import VoltgateCollector
 from voltgate.web.api import claims, csms
 from voltgate.web.api.resources import routers
 from voltgate.web.base_path import BasePath
+from voltgate.web.proxy_headers import Proxies, ProxyHeaders
 from voltgate.web.server import WebServer, application, listening, listening_at
 from voltgate.web.siblings import Labelled, Siblings
 
@@ -66,6 +68,7 @@ def open_web(
     app.state.routes_file = RouteEditing(active, change, note, shared=parts.cluster is not None)
     app.state.claiming = parts.claiming
     app.state.alerting = parts.alerting
+    app.state.renew_callbacks = _renewing(active, parts)
     app.state.single_sign_on = access.single_sign_on
     app.state.csms = parts_of(lambda: active.config, parts.database, parts.claiming)
     app.state.claimants = claimants_of(lambda: active.config)
@@ -73,7 +76,29 @@ def open_web(
     if parts.operating is not None:
         parts.operating.add_uploads(app)
     app.add_middleware(BasePath, base=lambda: active.config.api.base_path)
+    proxies = _proxies(active)
+    app.add_middleware(ProxyHeaders, proxies=proxies)
+    app.state.is_proxy = proxies.is_one
     return Web(WebServer(app, listening(*address, shared=worker is not None)), access, within)
+
+
+def _renewing(active: ActiveConfiguration, parts: Composition) -> Callable[[], Awaitable[float]]:
+    """Return what renews the key of callback addresses, and tells for how many seconds old ones are valid."""
+
+    async def renew() -> float:
+        await parts.surroundings.register.renew_key()
+        parts.follow_soap(active.config)
+        return active.config.soap.old_callbacks
+
+    return renew
+
+
+def _proxies(active: ActiveConfiguration) -> Proxies:
+    """Return the proxies of the configuration in force."""
+    return Proxies(
+        lambda address: is_trusted(address, active.config.api.trusted_proxies),
+        lambda hop, said: behind(hop, said, active.config.api.trusted_proxies),
+    )
 
 
 def _unnoted(record: AuditRecord) -> None:

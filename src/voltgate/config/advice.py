@@ -35,9 +35,9 @@ def _shut_out(draft: Draft, path: Path, route: Route) -> Iterator[Finding]:
     config = draft.config
     if config.admit(str(path[-1])) != "backend" or not config.listen.stations:  # SOAP stations ask no backend
         return
-    asked = (names for rule in _admitting(route) for names in rule.answer.choices)
-    admitting = dict.fromkeys(name for names in asked for name in _named(draft, names))
-    for name in admitting:
+    asked = (names for rule in admitting(route) for names in rule.answer.choices)
+    first = dict.fromkeys(name for names in asked for name in named(draft, names))
+    for name in first:
         if name in config.backends and config.backends[name].when_down == "answer":
             message = (
                 f'"{name}" lets stations in here, so one that comes while it is away gets 503, and when_down = '
@@ -46,7 +46,7 @@ def _shut_out(draft: Draft, path: Path, route: Route) -> Iterator[Finding]:
             yield Finding((*path, "admit") if route.admit is not None else path, message, warning=True)
 
 
-def _admitting(route: Route) -> Iterator[Rule]:
+def admitting(route: Route) -> Iterator[Rule]:
     """Yield the rules that a BootNotification without token may meet: their backends are asked at the handshake."""
     for rule in route.rules:
         boots = not rule.actions or any(fnmatchcase("BootNotification", glob) for glob in rule.actions)
@@ -56,7 +56,7 @@ def _admitting(route: Route) -> Iterator[Rule]:
             return
 
 
-def _named(draft: Draft, names: tuple[str, ...]) -> tuple[str, ...]:
+def named(draft: Draft, names: tuple[str, ...]) -> tuple[str, ...]:
     """Return the backends that names stand for: any that may claim stands for the claimant."""
     if CLAIMANT not in names:
         return names
@@ -70,13 +70,13 @@ def _named(draft: Draft, names: tuple[str, ...]) -> tuple[str, ...]:
 def _unheard(draft: Draft, path: Path, route: Route) -> Iterator[Finding]:
     """Warn of a backend that takes no version with which stations are let in."""
     backends = draft.config.backends
-    asked = (names for rule in _admitting(route) for names in rule.answer.choices)
-    admitting = {name for names in asked for name in _named(draft, names) if name in backends}
-    spoken = {version for name in admitting for version in _sessions(backends[name])}
+    asked = (names for rule in admitting(route) for names in rule.answer.choices)
+    first = {name for names in asked for name in named(draft, names) if name in backends}
+    spoken = {version for name in first for version in _sessions(backends[name])}
     for number, rule in enumerate(route.rules):
         for key, names in (("answer", rule.answer.backends), ("copy", rule.copies), ("authorize", rule.authorize)):
             for name in names:
-                if admitting and name in backends and spoken.isdisjoint(_sessions(backends[name])):
+                if first and name in backends and spoken.isdisjoint(_sessions(backends[name])):
                     message = (
                         f'"{name}" has no part in any session here: it takes {_listed(_sessions(backends[name]))}, and '
                         f"those who let stations in take {_listed(spoken)}; see versions in [backends.{name}]"

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator
 
 from voltgate.config.single_sign_on import Oidc
-from voltgate.config.values import Seconds, Section, Text
+from voltgate.config.values import Network, Seconds, Section, Text
 
 _HASH = re.compile(r"sha256:[0-9a-f]{64}")
 
@@ -51,6 +51,11 @@ class Api(Section):
         "served under it as well as without it. A proxy that takes it away again needs nothing here.",
     )
 
+    trusted_proxies: Annotated[tuple[Network, ...], Field(strict=False)] = Field(
+        default=(),
+        description="Addresses or networks of proxies before `listen.http`, whose `X-Forwarded-For` and "
+        "`X-Forwarded-Proto` are believed. Nobody's are unless it is named here, not even from loopback.",
+    )
     tokens: Annotated[tuple[ApiToken, ...], Field(strict=False)] = Field(
         default=(), description="Who is let in, besides `admin_token`, backends and the tokens made through the API."
     )

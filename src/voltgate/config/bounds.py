@@ -48,7 +48,9 @@ class Limits(Section):
         default=1000,
         ge=0,
         le=1_000_000,
-        description="Handshakes begun a second; more get 429 with Retry-After. 0: no limit.",
+        description="Handshakes begun a second at one listener, counted before TLS; more get 429 with Retry-After, or "
+        "are closed where TLS would come first. One address (IPv6: one /64) gets a tenth of them, or half once a "
+        "station has been let in from it; a part is kept for such addresses. 0: no limit.",
     )
     failed_logins: int = Field(
         default=10,
@@ -70,16 +72,42 @@ class Limits(Section):
         description="Open connections from one address; more get 429. 0: no limit, as sites share addresses.",
     )
     messages_per_second: float = Field(
-        default=100, ge=0, le=1_000_000, description="Messages a second from one station, kept up. 0: no limit."
+        default=100,
+        ge=0,
+        le=1_000_000,
+        description="Messages a second from one station, kept up. Of a long one each 4 KiB count, after decompression; "
+        "pings, pongs and parts of messages count as well. 0: no limit.",
     )
     messages_burst: int = Field(
         default=1000, ge=1, le=10_000_000, description="Messages that one station may send at once above that rate."
+    )
+    commands_per_second: float = Field(
+        default=50,
+        ge=0,
+        le=1_000_000,
+        description="Calls a second of one backend to one station, kept up; more are refused, unread. 0: no limit.",
+    )
+    commands_burst: int = Field(
+        default=500, ge=1, le=10_000_000, description="Calls that one backend may make at once above that rate."
+    )
+    command_bytes_per_second: Size = Field(
+        default=256 * 1024,
+        ge=0,
+        le=1024 * MIB,
+        description="Bytes a second of those calls, kept up; one call may be larger. 0: no limit.",
+    )
+    command_bytes_burst: Size = Field(
+        default=4 * MIB, ge=1, le=1024 * MIB, description="Bytes of them that may come at once above that rate."
     )
     waiting_calls: int = Field(
         default=32, ge=1, le=100_000, description="Calls of one backend that may wait for their turn at one station."
     )
     waiting_bytes: Size = Field(
-        default=4 * MIB, ge=1024, le=1024 * MIB, description="Bytes that may wait in one direction of one session."
+        default=4 * MIB,
+        ge=1024,
+        le=1024 * MIB,
+        description="Bytes that one asker's calls may wait with in one direction of one session, if nobody else's wait "
+        "there. Those of all together stay below twice that, and none takes the room of the others.",
     )
 
 
@@ -115,8 +143,9 @@ class Protocol(Section):
         description="Misspelt sub-protocols and the version they mean. The station is answered in its own spelling.",
     )
     compression: bool = Field(
-        default=True,
-        description="Agree to permessage-deflate (RFC 7692) when a station asks for it, without context takeover.",
+        default=False,
+        description="Agree to permessage-deflate (RFC 7692) when a station asks for it, without context takeover. It "
+        "lets a station send for 1 KB what costs as much as 1 MB.",
     )
     unknown_message_type: Literal["ignore", "answer"] = Field(
         default="ignore",
@@ -196,6 +225,11 @@ class Unknown(Section):
         '`"quarantine"`: 404 as well, and kept on the list of stations that wait for somebody to admit them.',
     )
     route: Text | None = Field(default=None, description='The route for `policy = "route"`.')
+    auth: Literal["none"] | None = Field(
+        default=None,
+        description='`"none"`: with `policy = "route"` it is meant that whoever comes is let in as whoever it says to '
+        "be, where nobody asks for a proof.",
+    )
     remembered: int = Field(
         default=1000,
         ge=1,

@@ -22,6 +22,7 @@ from voltgate.config.model import Config
 from voltgate.config.oidc_checks import check_oidc
 from voltgate.config.permits import PRESETS, Permit
 from voltgate.config.problems import did_you_mean
+from voltgate.config.proofs import CLAIMED, check_proofs
 from voltgate.config.routes import Route, Rule
 from voltgate.config.security_checks import check_security
 from voltgate.config.stations import StationEntry
@@ -30,9 +31,6 @@ from voltgate.config.tokens import TokenGroup
 
 ADMIN = "admin"
 """The name of the caller with `admin_token`."""
-CLAIMED = "claimed"
-"""The route of stations that only a claim admits."""
-
 _OF_BROKERS = {
     "qos": ("mqtt",),
     "presence": ("mqtt",),
@@ -71,6 +69,7 @@ def _all(draft: Draft) -> Iterator[Finding]:
         yield from _permit(draft, ("permits", name), permit)
     yield from _stations(draft)
     yield from _unknown(draft)
+    yield from check_proofs(draft)
     yield from _unused(draft)
     if (authority := draft.config.csms.authority) is not None:
         yield from _pair(("csms", "authority"), authority.certificate, authority.key)
@@ -371,7 +370,7 @@ def _covers(draft: Draft, first: StationEntry, later: StationEntry) -> bool:
 
 
 def _folded(draft: Draft, text: str) -> str:
-    return text if draft.config.directory.case_sensitive else text.casefold()
+    return text if draft.config.directory.case_sensitive else text.encode().lower().decode()  # of ASCII
 
 
 def _unknown(draft: Draft) -> Iterator[Finding]:

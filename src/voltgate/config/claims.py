@@ -45,6 +45,12 @@ class Claimant(Section):
     stations: Annotated[tuple[Text, ...], Field(strict=False)] = Field(
         default=("*",), description="Patterns of the identities that may be claimed for it."
     )
+    most: int = Field(
+        default=250_000,
+        ge=1,
+        le=10_000_000,
+        description="Claims that it may have, within the `claims.most` of all backends together.",
+    )
     hosts: Annotated[tuple[Text, ...], Field(strict=False)] = Field(
         default=(),
         description="Where it may say that it is: names of hosts, with `*`, or networks: "

@@ -14,9 +14,10 @@ from pydantic import ValidationError
 
 from voltgate.config import environment, lines
 from voltgate.config.checks import check
-from voltgate.config.draft import Finding, draft
+from voltgate.config.draft import Draft, Finding, draft
 from voltgate.config.environment import Override
 from voltgate.config.model import Config
+from voltgate.config.openness import LEVELS, Level, judge
 from voltgate.config.problems import ConfigErrors, Problem
 from voltgate.config.restart import as_begun
 from voltgate.config.schema import fields_of
@@ -74,6 +75,18 @@ def read(
     except ConfigErrors as errors:
         errors.files = where.files
         raise
+
+
+def judged(path: Path | None, environ: Mapping[str, str]) -> tuple[Loaded, list[tuple[Level, Problem]]]:
+    """Return the configuration as `read` does, and how open each part of it is, the most open first."""
+    source = path if path is not None else find(environ)
+    where = Surroundings(_folder(source), environ)
+    text = "" if source is None else text_of(where.note(source))
+    reading = _Reading(source, lines.locate(text), where)
+    loaded = reading.finish(tree_of(source, text), None, ())
+    assert reading.sound is not None  # noqa: S101 - else it has raised
+    found = [(each.level, reading.problem(Finding(each.path, each.message))) for each in judge(reading.sound, source)]
+    return loaded, sorted(found, key=lambda each: (LEVELS.index(each[0]), *_in_reading_order(each[1])))
 
 
 def read_as(source: Path, text: str, environ: Mapping[str, str], begun: Config) -> Loaded:
@@ -170,6 +183,8 @@ class _Reading:
         self._lines = at
         self._where = where
         self._set: list[Override] = []
+        self.sound: Draft | None = None
+        """The valid part of it, once it was read."""
 
     def finish(self, tree: dict[str, Any], begun: Config | None, wanted: Collection[str]) -> Loaded:
         problems = self._override(tree, self._where.environ)
@@ -186,6 +201,7 @@ class _Reading:
         problems += self._problems(findings)
         if problems or sound is None:
             raise ConfigErrors(problems + self._problems(held))
+        self.sound = sound
         warnings = self._problems(finding for finding in doubts if finding.warning)
         return Loaded(sound.config, self._source, tuple(warnings), self._where.files)
 
@@ -209,10 +225,11 @@ class _Reading:
                 environment.apply(override, override.text, tree)
 
     def _problems(self, findings: Iterable[Finding]) -> list[Problem]:
-        problems = {self._problem(finding) for finding in findings}
+        problems = {self.problem(finding) for finding in findings}
         return sorted(problems, key=_in_reading_order)
 
-    def _problem(self, finding: Finding) -> Problem:
+    def problem(self, finding: Finding) -> Problem:
+        """Return a finding with its place, for people."""
         key = dotted(finding.path)
         for override in self._set:
             if finding.path[: len(override.path)] == override.path:

@@ -45,8 +45,9 @@ class StationEntry(Section):
     )
     auth: Literal["none", "basic"] | None = Field(
         default=None,
-        description='`"basic"`: HTTP Basic is checked here, by `password` or `password_hook`. `"none"`: it is not. '
-        'Without it: `"basic"` when one of the two is given, or `auth_lookup`.',
+        description='`"basic"`: HTTP Basic is checked here, by `password` or `password_hook`. `"none"`: it is not, and '
+        'that is meant, also where nobody else asks for a proof of who the station is. Without it: `"basic"` when one '
+        "of the two is given, or `auth_lookup`.",
     )
     password: Secret | None = Field(
         default=None,
@@ -161,6 +162,11 @@ class StationEntry(Section):
         if self.auth is not None:
             return self.auth == "basic"
         return any(each is not None for each in (self.password, self.password_hook, self.auth_lookup))
+
+    @property
+    def proven(self) -> bool:
+        """Whether it shows here who it is: by its password, or by a certificate of its own."""
+        return self.checked or self.security_profiles == (3,)
 
     def protocol(self, base: Protocol) -> Protocol:
         """Return `base` with the overrides of this entry."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from pydantic import Field, field_validator
 
@@ -12,6 +12,8 @@ from voltgate.config.values import RESTART, Seconds, Secret, Section, Text
 
 OFF = "off"
 _SQLITE = "sqlite:///"
+_QUERY = frozenset({"prepared_statement_cache_size", "ssl", "sslmode"})
+"""What may stand behind the ? of an address of PostgreSQL."""
 
 
 class Store(Section):
@@ -20,7 +22,8 @@ class Store(Section):
     url: Text = Field(
         default="sqlite:///var/voltgate.db",
         description="`sqlite:///path` (relative to the folder of this file; it is made), which belongs to one gateway, "
-        'or `postgresql://user@host/database`. `"off"`: nothing outlives the process.',
+        "or `postgresql://user@host/database`, with `?ssl=verify-full` behind it where the way there is a network: "
+        '`PGSSLROOTCERT` names the file of its authority. `"off"`: nothing outlives the process.',
         repr=False,
         json_schema_extra=RESTART,
     )
@@ -51,13 +54,16 @@ class Store(Section):
         try:
             parts = urlsplit(url)
             complete = bool(parts.hostname and parts.path.strip("/")) and parts.port != 0
+            asked = parse_qs(parts.query, keep_blank_values=True).keys()
         except ValueError:
-            complete = False
+            complete, asked = False, {}.keys()
         if not complete:
             raise ValueError('names no host or no database: "postgresql://user@host:5432/database"')
         why = hosts.objection(parts.hostname or "")
         if why:
             raise ValueError(f'names no host that there can be: "{parts.hostname}" {why}')
+        if unknown := sorted(asked - _QUERY):
+            raise ValueError(f'knows no "{unknown[0]}" behind the ?: only {", ".join(sorted(_QUERY))}')
         return url
 
     @property

@@ -33,6 +33,10 @@ def http_listener(page: Page, port: int) -> None:
         page.key("http", f"127.0.0.1:{_HTTP + 1}", "health and metrics; the usual 8000 is taken by the chargers")
 
 
+AS_BEFORE = "the gateway asks nobody for a proof of who it is, as before"
+"""The remark behind `auth`."""
+
+
 def unknown_stations(page: Page, *, listed: bool) -> None:
     """Write that every station is admitted, and how to change that. `listed`: whether there are entries of stations."""
     page.table("unknown")
@@ -44,6 +48,7 @@ def unknown_stations(page: Page, *, listed: bool) -> None:
     )
     page.key("policy", "route")
     page.key("route", ROUTE)
+    page.key("auth", "none", AS_BEFORE)
 
 
 _LIST = 'To close the door, list the chargers (`[[stations]]` with `identity = "…"` or `match = "CP-*"`)'

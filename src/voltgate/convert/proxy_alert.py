@@ -7,7 +7,16 @@ from dataclasses import dataclass
 
 from voltgate.config.bounds import Limits
 from voltgate.convert.alerts import OldAlerts, read_alerts, write_alerts
-from voltgate.convert.head import ROUTE, address, http_listener, identity_comparison, leftovers, title, unknown_stations
+from voltgate.convert.head import (
+    AS_BEFORE,
+    ROUTE,
+    address,
+    http_listener,
+    identity_comparison,
+    leftovers,
+    title,
+    unknown_stations,
+)
 from voltgate.convert.keys import Keys
 from voltgate.convert.toml import Page, Value
 from voltgate.convert.upstream import Upstream, read_upstream, write_permit
@@ -164,6 +173,7 @@ def _stations(page: Page, chargers: Mapping[str, str]) -> None:
     for identity, name in chargers.items():
         page.entry("stations")
         page.key("identity", identity)
+        page.key("auth", "none", AS_BEFORE)
         if name:
             page.key("name", name)
 

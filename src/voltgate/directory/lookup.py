@@ -12,7 +12,6 @@ import asyncio
 import base64
 import hashlib
 import hmac
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from urllib.parse import quote, urlsplit
 
@@ -21,6 +20,7 @@ import msgspec
 from voltgate.directory.asking import Asking, Undecided, head, skip_head, status_of
 from voltgate.directory.basic import credentials_of, secret_of
 from voltgate.directory.certificates import named_by, url_safe
+from voltgate.ocpp.folding import folding
 
 STATION = "{station}"
 HASH = "{hash}"
@@ -130,7 +130,7 @@ def admits(
         case 0 | 1 as profile:
             return shown.secure is (profile == 1) and _knows(found, authorization, identity, case_sensitive)
         case 2:  # BY_CERTIFICATE
-            fold: Callable[[str], str] = str if case_sensitive else str.casefold
+            fold = folding(case_sensitive=case_sensitive)
             is_ours = not organizations or not organizations.isdisjoint(shown.organizations)
             return shown.secure and bool(shown.name) and fold(shown.name) == fold(identity) and is_ours
         case other:

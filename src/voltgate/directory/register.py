@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from secrets import token_bytes
 from typing import TypeAlias
@@ -12,12 +12,14 @@ from typing import TypeAlias
 from voltgate.directory.claims import PARTS, Claim, Claims, Conflict, Holding, Part, part_of
 from voltgate.directory.disk import Behind, Disk, Turn
 from voltgate.directory.rows import (
+    NO_KEY,
     Accepted,
     Address,
     Draft,
     Row,
     accepted_record,
     claimant_record,
+    former_key_record,
     key_record,
     keys_that_differ,
     part_record,
@@ -25,6 +27,7 @@ from voltgate.directory.rows import (
 )
 from voltgate.directory.slices import unhurried
 from voltgate.directory.unreadable import UnreadableRows
+from voltgate.ocpp.folding import fold
 from voltgate.relay.calendar import Calendar
 from voltgate.relay.records import Nowhere, RegisterRecord, Store, StoreAway
 
@@ -103,12 +106,15 @@ class Register:
         self.unreadable = UnreadableRows()
         self.loaded = store is None
         self.key_of_callbacks = b"" if store is not None else token_bytes(32)
-        """The key of the codes in callback addresses: the same for the life of the database."""
+        """The key of the codes in callback addresses: the same until somebody renews it."""
+        self.former_key = NO_KEY
         self.most = 1_000_000
+        self.shares: Mapping[str, int] = {}
+        """How many claims each backend may have."""
         self._store: Store = store or Nowhere()
         self._disk = disk or Behind(self._store)
         self._wall = wall or Calendar(time.time, time.monotonic)
-        self._key: Callable[[str], str] = str.casefold
+        self._key: Callable[[str], str] = fold
         self._changing = asyncio.Lock()
         self._misplaced = False
         """Whether claims stand in other rows than this process would write: then single rows say nothing."""
@@ -121,12 +127,13 @@ class Register:
         expire: float,
         most: int,
         lasting: Iterable[str] = (),
+        shares: Mapping[str, int] | None = None,
     ) -> None:
         """Apply a configuration: how identities are compared, which backends exist, how conflicts are resolved.
 
-        Claims of the `lasting` backends never expire.
+        Claims of the `lasting` backends never expire; `shares` are how many claims each backend may have.
         """
-        self._key, self.most = key, most
+        self._key, self.most, self.shares = key, most, shares or {}
         there, kept = frozenset(known), frozenset(lasting)
         self.claims = replace(self.claims, conflict=conflict, expire=expire, known=there, lasting=kept)
 
@@ -166,19 +173,21 @@ class Register:
     async def _drafted(self, read: ReadRows, rows: Collection[Row] | None) -> Draft:
         draft = Draft(self._key, rows)
         if rows is not None:
-            draft.begin(self.claims.holdings, self.addresses, self.accepted, self.unreadable, self.key_of_callbacks)
+            keys = self.key_of_callbacks, self.former_key
+            draft.begin(self.claims.holdings, self.addresses, self.accepted, self.unreadable, *keys)
         for record in await read(rows):
             if not await draft.read(record):
                 self._store.spoilt(record)
         return draft
 
     async def _enforce(self, draft: Draft) -> Taken:
-        old, accepted, addresses, key = self.claims.holdings, self.accepted, self.addresses, self.key_of_callbacks
+        old, accepted, addresses = self.claims.holdings, self.accepted, self.addresses
+        keys_before = self.key_of_callbacks, self.former_key
         self._misplaced = bool(draft.outdated)
         new = draft.holdings(old, self._wall())
         self.claims = replace(self.claims, holdings=new)
         self.accepted, self.addresses, self.unreadable = draft.accepted, draft.addresses, draft.unreadable
-        self.key_of_callbacks = draft.key_of_callbacks
+        self.key_of_callbacks, self.former_key = draft.key_of_callbacks, draft.former_key
         keys = set(keys_that_differ(accepted, draft.accepted))
         for name in old.keys() | new.keys():
             for was, part in _changed_parts(old.get(name) or Holding(name), new.get(name) or Holding(name)):
@@ -188,7 +197,7 @@ class Register:
             addresses.get(name, Address()).urls != draft.addresses.get(name, Address()).urls
             for name in addresses.keys() | draft.addresses.keys()
         )
-        return Taken(frozenset(keys), moved, key != draft.key_of_callbacks)
+        return Taken(frozenset(keys), moved, keys_before != (draft.key_of_callbacks, draft.former_key))
 
     async def _mend(self, turn: Turn, draft: Draft) -> None:
         """Write what is of an older spelling, as it is by now, and the key where there is none."""
@@ -204,6 +213,20 @@ class Register:
         await turn.mend(records, [record for record, _ in draft.renamed])
         self._misplaced = False
         self.key_of_callbacks = key
+
+    async def renew_key(self) -> None:
+        """Have callback addresses made by another key from now on. Raises StoreAway; then nothing has changed."""
+        async with self._disk.turn() as turn, self._changing:
+            now, (old, at) = self._wall(), self.former_key
+            key, former = token_bytes(32), (self.key_of_callbacks, now)
+            before = [key_record(self.key_of_callbacks, now), former_key_record(old, at)]
+            await self._keep(turn, [key_record(key, now), former_key_record(*former)], before)
+            self.key_of_callbacks, self.former_key = key, former
+
+    def former_key_for(self, seconds: float) -> bytes:
+        """Return the key before this one, while it is not longer ago than so many seconds that it was; else b""."""
+        key, renewed = self.former_key
+        return b"" if not key or not seconds or self._wall.is_over(renewed, seconds) else key
 
     # Claims.
 
@@ -269,6 +292,8 @@ class Register:
     ) -> Change:
         name = new.backend
         grows = len(new) > len(old)  # a bound that was lowered takes nothing away
+        if grows and (share := self.shares.get(name)) is not None and len(new) > share:
+            raise TooMany(f"{share} are as many as it may have (backends.{name}.claims.most)")
         if grows and len(self.claims) - len(old) + len(new) > self.most:
             raise TooMany(f"{self.most} claims are as many as there may be (claims.most)")
         changed = [n for n, (was, part) in enumerate(zip(old.parts, new.parts, strict=True)) if was is not part]

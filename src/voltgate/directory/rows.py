@@ -9,11 +9,14 @@ import msgspec
 
 from voltgate.directory.claims import PARTS, Claim, Holding, Part, PartDocument, interned, part_of, read, written
 from voltgate.directory.slices import unhurried
-from voltgate.directory.unreadable import ACCEPTED, CLAIMANT, CLAIMS, KEY, UnreadableRows
+from voltgate.directory.unreadable import ACCEPTED, CLAIMANT, CLAIMS, FORMER, KEY, UnreadableRows
 from voltgate.relay.records import RegisterRecord
 
 Row: TypeAlias = tuple[str, str]
 """The key of a row: its kind and name."""
+FormerKey: TypeAlias = tuple[bytes, float]
+"""The key of callbacks before the one in force (b"": none), and when that took its place, in seconds since 1970."""
+NO_KEY: FormerKey = (b"", 0.0)
 
 
 class Accepted(msgspec.Struct, frozen=True):
@@ -65,6 +68,11 @@ def key_record(key: bytes, now: float) -> RegisterRecord:
     return RegisterRecord(KEY, "callbacks", now, key)
 
 
+def former_key_record(key: bytes, renewed: float) -> RegisterRecord:
+    """Return the row of the key of callbacks that another took the place of, at a time."""
+    return RegisterRecord(FORMER, "callbacks", renewed, key)
+
+
 def shared_key(key: str, claim: Claim) -> str:
     """Return the key, as the same object as the identity if they are equal: there may be a million of them."""
     return claim.identity if claim.identity == key else key
@@ -88,6 +96,7 @@ class Draft:
         self.accepted: dict[str, Accepted] = {}
         self.unreadable = UnreadableRows()
         self.key_of_callbacks = b""
+        self.former_key = NO_KEY
         self.outdated: set[str] = set()
         self.renamed: list[tuple[RegisterRecord, str]] = []
 
@@ -98,6 +107,7 @@ class Draft:
         accepted: Mapping[str, Accepted],
         unreadable: UnreadableRows,
         key_of_callbacks: bytes,
+        former_key: FormerKey,
     ) -> None:
         """Begin with what was said before, without what these rows said."""
         rows = self._rows or ()
@@ -105,7 +115,7 @@ class Draft:
         self.listed |= {name: each.listed for name, each in holdings.items() if (CLAIMANT, name) not in rows}
         self.accepted |= {key: each for key, each in accepted.items() if (ACCEPTED, key) not in rows}
         self.unreadable.rows = {key: row for key, row in unreadable.rows.items() if key not in rows}
-        self.key_of_callbacks = key_of_callbacks
+        self.key_of_callbacks, self.former_key = key_of_callbacks, former_key
         self._parts = {row: {} for row in rows if row[0] == CLAIMS}
 
     async def read(self, record: RegisterRecord) -> bool:
@@ -122,6 +132,8 @@ class Draft:
                 self._read_accepted(record)
             elif record.kind == KEY:
                 self.key_of_callbacks = record.data
+            elif record.kind == FORMER:
+                self.former_key = record.data, record.at
             else:
                 return False
         except (msgspec.MsgspecError, ValueError, TypeError, RecursionError):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from voltgate.directory.register import Register
+from voltgate.ocpp.folding import fold
 from voltgate.ocpp.globs import compile_glob
 
 CLAIMED = "claimed"
@@ -175,7 +176,7 @@ class Directory:
 
     def key(self, identity: str) -> str:
         """Return what identities are compared by (2.x: identifierString is case-insensitive)."""
-        return identity if self.case_sensitive else identity.casefold()
+        return identity if self.case_sensitive else fold(identity)
 
     def as_written(self, identity: str) -> str:
         """Return an identity as its entry has it, if it has one of its own."""

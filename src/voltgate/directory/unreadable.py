@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from voltgate.directory.claims import part_of
 from voltgate.relay.records import RegisterRecord
 
-CLAIMS, CLAIMANT, ACCEPTED, KEY = "claims", "claimant", "accepted", "key"
+CLAIMS, CLAIMANT, ACCEPTED, KEY, FORMER = "claims", "claimant", "accepted", "key", "former key"
 """The kinds of records of the register."""
 
 

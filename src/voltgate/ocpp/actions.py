@@ -99,19 +99,22 @@ def from_backends(version: str) -> frozenset[str]:
     return {"ocpp2.0.1": _DOWN_201, "ocpp2.0": _DOWN_201, "ocpp2.1": _DOWN_21}.get(version, _DOWN_16) | _BOTH
 
 
-def _letters(text: str) -> str:
+def letters(text: str) -> str:
     """Return a name without what readers may not heed: case, spaces, control characters, punctuation."""
     return "".join(filter(str.isalnum, text)).casefold()
 
 
-_LOOKS = {_letters(action): action for action in ACTIONS}
+_LOOKS = {letters(action): action for action in ACTIONS}
+
+
+def taken_for(text: str) -> str | None:
+    """Return the action, unsigned, that a lenient reader may take a text for; None if it is taken for none."""
+    looks = letters(text[:_LONGEST])
+    while looks.endswith("signed") and looks not in _LOOKS:
+        looks = looks.removesuffix("signed")
+    return _LOOKS.get(looks)
 
 
 def resembles(action: str) -> bool:
     """Return whether a lenient reader may take an action that no version has for one that some version has."""
-    if plain_action(action) in ACTIONS:
-        return False
-    looks = _letters(action[:_LONGEST])
-    while looks.endswith("signed") and looks not in _LOOKS:
-        looks = looks.removesuffix("signed")
-    return looks in _LOOKS or len(action) > _LONGEST
+    return plain_action(action) not in ACTIONS and (len(action) > _LONGEST or taken_for(action) is not None)

@@ -23,26 +23,33 @@ E = TypeVar("E", bound=Entry)
 class FairQueue(Generic[E]):
     """Calls that wait, in order for each asker; the askers take turns.
 
-    `most` calls of one asker may wait, and `most_bytes` of all together.
+    `most` calls of one asker may wait, and `most_bytes` of them where nobody else's do. Where others' wait, one may
+    have as many bytes as are left of twice that: however much some ask, who asks little finds room.
     """
 
-    __slots__ = ("_by_asker", "_bytes", "_most", "_most_bytes")
+    __slots__ = ("_by_asker", "_bytes", "_held", "_most", "_most_bytes")
 
     def __init__(self, most: int, most_bytes: int) -> None:
         self._most = most
         self._most_bytes = most_bytes
         self._by_asker: dict[object, deque[E]] = {}
         self._bytes = 0
+        self._held: dict[object, int] = {}
+        """The bytes of each asker's."""
 
     def add(self, entry: E) -> bool:
         """Append an entry to those of its asker; return False, and do nothing, if a bound is reached."""
         asker, bytes_ = entry.call.asker, entry.call.size
         mine = self._by_asker.get(asker)
-        if (mine is not None and len(mine) >= self._most) or self._bytes + bytes_ > self._most_bytes:
+        if mine is not None and len(mine) >= self._most:
+            return False
+        held = self._held.get(asker, 0) + bytes_
+        if held > 2 * self._most_bytes - self._bytes - bytes_:
             return False
         if mine is None:
             mine = self._by_asker[asker] = deque()
         mine.append(entry)
+        self._held[asker] = held
         self._bytes += bytes_
         return True
 
@@ -51,8 +58,9 @@ class FairQueue(Generic[E]):
         asker, mine = next(iter(self._by_asker.items()))
         del self._by_asker[asker]
         entry = mine.popleft()
+        held = self._held.pop(asker) - entry.call.size
         if mine:
-            self._by_asker[asker] = mine
+            self._by_asker[asker], self._held[asker] = mine, held
         self._bytes -= entry.call.size
         return entry
 
@@ -66,7 +74,8 @@ class FairQueue(Generic[E]):
                 (taken if chosen(entry) else kept).append(entry)
             if kept:
                 self._by_asker[asker] = kept
-        self._bytes -= sum(entry.call.size for entry in taken)
+        self._held = {asker: sum(each.call.size for each in mine) for asker, mine in self._by_asker.items()}
+        self._bytes = sum(self._held.values())
         return taken
 
     def __iter__(self) -> Iterator[E]:

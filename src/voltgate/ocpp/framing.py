@@ -9,7 +9,8 @@ where a text is cut, is JSON but no text (RFC 8259 section 8.2): it is read as U
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import accumulate
 from typing import Any, TypeAlias
 
 import msgspec
@@ -20,6 +21,10 @@ from voltgate.ocpp.messages import CALL, ERROR, RESULT, RESULT_ERROR, SEND, UNRE
 
 LONGEST_ID = 36
 """Characters of a message id (2.1 Part 4 section 4.1.4; 1.6 errata)."""
+DEEPEST = 256
+"""Lists and objects of a message that may lie within each other: a text of twice as many bytes cannot hold more."""
+MOST_VALUES = 100_000
+"""Values of a message, by its commas and brackets, those in texts too: a megabyte of numbers takes 30 ms to build."""
 
 _BOM = b"\xef\xbb\xbf"
 _PADDING = b" \t\r\n\x00"
@@ -29,6 +34,10 @@ _is_integer = re.compile(rb"-?\d+").fullmatch
 _PAIR = rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
 _HALF = re.compile(rb"((?:[^\\]++|\\[^u]|\\u(?![dD][89a-fA-F])|%b)++)|\\u[dD][89a-fA-F][0-9a-fA-F]{2}" % _PAIR)
 """All that is whole, as one group; or, without a group, the escape of half a surrogate pair."""
+
+_TEXT = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
+_STEPS = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
+_NO_BRACKETS = bytes(set(range(256)) - set(_STEPS))
 
 _decode_call = msgspec.json.Decoder(tuple[int, str, str, msgspec.Raw]).decode
 _decode_result = msgspec.json.Decoder(tuple[int, str, msgspec.Raw]).decode
@@ -78,6 +87,8 @@ Message: TypeAlias = Call | Result | Error | Complaint | Malformed | UnknownType
 
 def decode(text: bytes) -> Message:
     """Read one text message. `text` must be valid UTF-8: the carrier has checked it."""
+    if len(text) > 2 * DEEPEST and (excess := _excess(text)):
+        return replace(_unreadable(text), description=excess)
     if text.endswith(b"}]"):  # so the last element is an object
         head = text[:3]
         try:
@@ -90,6 +101,18 @@ def decode(text: bytes) -> Message:
         except UNREADABLE:
             return _decode_carefully(text)
     return _decode_carefully(text)
+
+
+def _excess(text: bytes) -> str:
+    """Return what a message has too much of, before anything is built from it; "" if nothing."""
+    openings = text.count(b"[") + text.count(b"{")
+    if openings + text.count(b",") > MOST_VALUES:
+        return f"The frame holds more than {MOST_VALUES} values"
+    if openings > DEEPEST:
+        brackets = _TEXT.sub(b"", text).translate(None, _NO_BRACKETS)
+        if max(accumulate(map(_STEPS.__getitem__, brackets)), default=0) > DEEPEST:
+            return f"The frame is nested more than {DEEPEST} deep"
+    return ""
 
 
 def _decode_carefully(text: bytes) -> Message:

@@ -64,13 +64,17 @@ def _signed_bytes(call: Call) -> bytes | None:
         return None
 
 
+def plain_payload(call: Call) -> bytes:
+    """Return a call's payload; of a signed message the one that was signed, b"" if it cannot be decoded."""
+    return (_signed_bytes(call) or b"") if call.action.endswith(SIGNED) else bytes(call.payload)
+
+
 def plain_fields(call: Call) -> dict[str, Any]:
     """Return a call's fields; of a signed message those that were signed, `{}` if they cannot be decoded."""
     if not call.action.endswith(SIGNED):
         return call.fields
-    inside = _signed_bytes(call)
     try:
-        parsed = msgspec.json.decode(inside) if inside is not None else None
+        parsed = msgspec.json.decode(plain_payload(call))
     except UNREADABLE:
         return {}
     return parsed if isinstance(parsed, dict) else {}
@@ -80,20 +84,27 @@ def is_ambiguous(call: Call) -> bool:
     """Return whether two readers may understand a call differently.
 
     An object has a name twice, or one that is not spelt as a field that counts but may be taken for it; a number or a
-    text is beyond what every reader holds; what is signed cannot be decoded. What vendors add is not looked at.
+    text is beyond what every reader holds, or half a surrogate pair was in it; what is signed cannot be decoded. Names
+    in what vendors add are not looked at.
     """
+    if _MENDED in bytes(call.payload):
+        return True
     if not call.action.endswith(SIGNED):
         return _is_ambiguous(bytes(call.payload))
     inside = _signed_bytes(call)
     return inside is None or not inside.lstrip().startswith(b"{") or any(map(_is_ambiguous, (call.payload, inside)))
 
 
+_MENDED = b"\\ufffd"
+"""What framing puts in the place of half a surrogate pair."""
+
 _COUNTING = {
     name.casefold(): name
     for name in """
     attributeValue certificateType chargingProfile chargingProfileCriteria chargingProfileId chargingProfilePurpose
-    component connectorId csChargingProfiles evse evseId id idTag idToken key message name operationalStatus payload
-    remoteStartId requestId requestedMessage reservationId setVariableData transactionId type value variable
+    component connectorId csChargingProfiles data evse evseId id idTag idToken key message messageId name
+    operationalStatus payload remoteStartId requestId requestedMessage reservationId setVariableData transactionId type
+    value variable vendorId
     """.split()
 }
 """The fields of commands that are looked at anywhere here."""
@@ -124,19 +135,22 @@ def _looked_at(pairs: list[tuple[str, Any]]) -> object:
         if folded == "?" or folded in names or len(names) == _MOST_NAMES:
             return _ODD
         names.add(folded)
-        if (value is _ODD or (isinstance(value, list) and _is_odd(value))) and name not in _OF_VENDORS:
+        if name not in _OF_VENDORS and _is_odd(value):
             return _ODD
     return None
 
 
-def _is_odd(values: list[Any]) -> bool:
-    return any(value is _ODD or (isinstance(value, list) and _is_odd(value)) for value in values)
+def _is_odd(value: Any) -> bool:
+    """Return whether a value is such an object, holds one, or is a whole number of more than 64 bits."""
+    if isinstance(value, list):
+        return any(map(_is_odd, value))
+    return value is _ODD or (type(value) is int and abs(value) > _LARGEST)
 
 
 def _is_ambiguous(text: bytes | msgspec.Raw) -> bool:
     try:
         msgspec.json.decode(text)
-        return _is_odd([json.loads(bytes(text), object_pairs_hook=_looked_at)])
+        return _is_odd(json.loads(bytes(text), object_pairs_hook=_looked_at))
     except (ValueError, *UNREADABLE):
         return True
 

@@ -59,12 +59,7 @@ class Call:
     )  # fmt: skip
 
     def __init__(
-        self,
-        id: str,  # noqa: A002 - OCPP's own word
-        action: str,
-        payload: bytes | msgspec.Raw,
-        text: bytes | None = None,
-        kind: int = CALL,
+        self, id: str, action: str, payload: bytes | msgspec.Raw, text: bytes | None = None, kind: int = CALL
     ) -> None:
         self.id = id
         self.action = action
@@ -106,7 +101,7 @@ class Result:
 
     __slots__ = ("frame", "id", "origin", "original", "payload", "text")
 
-    def __init__(self, id: str, payload: bytes | msgspec.Raw, text: bytes | None = None) -> None:  # noqa: A002
+    def __init__(self, id: str, payload: bytes | msgspec.Raw, text: bytes | None = None) -> None:
         self.id = id
         self.payload = payload
         self.text = text
@@ -135,12 +130,7 @@ class Error:
     __slots__ = ("code", "description", "details", "frame", "id", "origin", "text")
 
     def __init__(
-        self,
-        id: str,  # noqa: A002
-        code: str,
-        description: str = "",
-        details: bytes | msgspec.Raw = b"{}",
-        text: bytes | None = None,
+        self, id: str, code: str, description: str = "", details: bytes | msgspec.Raw = b"{}", text: bytes | None = None
     ) -> None:
         self.id = id
         self.code = code

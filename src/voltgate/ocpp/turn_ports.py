@@ -64,6 +64,15 @@ class HearsUnreadable(Protocol):
         """Hears the beginning of what is no message, and why it is none."""
 
 
+@runtime_checkable
+class Meters(Protocol):
+    """Who takes the messages of a connection, and counts what is none as well."""
+
+    @property
+    def allows(self) -> Callable[[float], bool]:
+        """Counts a frame that came at a time and is no message; returns whether it may still come."""
+
+
 Observe: TypeAlias = Callable[[Call, Reply, float], None]
 """Told of each call of ours that ended, with the time: for metrics."""
 

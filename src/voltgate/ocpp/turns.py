@@ -38,9 +38,9 @@ class Turns:
     """
 
     __slots__ = (
-        "_bounds", "_choked", "_counts", "_first", "_given", "_handler",
-        "_has_send", "_observe", "_open", "_unanswered", "_waiting", "_watched", "_wheel", "_wire", "dialect", "feeder",
-        "full", "listener", "name", "owed", "stay",
+        "_bounds", "_choked", "_counts", "_first", "_given", "_handler", "_has_send", "_observe", "_open",
+        "_unanswered", "_waiting", "_watched", "_wheel", "_wire", "dialect", "feeder", "full", "listener", "name",
+        "owed", "stay",
     )  # fmt: skip
 
     def __init__(

@@ -10,6 +10,7 @@ from voltgate.ocpp.messages import Call, Reply, Respond
 from voltgate.relay.events import Event
 from voltgate.relay.learnt import Learnt
 from voltgate.relay.ledger import Ledger
+from voltgate.relay.permit import Permit
 from voltgate.relay.plan import Plan
 from voltgate.relay.registration import Registration
 from voltgate.relay.start import Chosen, Start
@@ -46,6 +47,9 @@ class Context(Protocol):
     def plan(self, call: Call, owner: str | None = None) -> Plan:
         """Return the plan that the rules have for a call; with `owner`, if that backend is here, the plan it owns."""
 
+    def permit(self, backend: str) -> Permit:
+        """Return what a backend may ask and see here."""
+
     def plan_of(self, tx: Transaction, call: Call) -> Plan:
         """Return the plan that a transaction keeps to; the rules' if its owner is not configured any more."""
 
@@ -79,9 +83,7 @@ class Context(Protocol):
     def command(self, call: Call, respond: Respond, *, write: bool = False) -> None:
         """Send a call to the station as it is; with `write` once all that was entered is on disk.
 
-        The policy `command` puts it into the station's numbers before.
-
-        A call without a deadline gets the station's own.
+        The policy `command` puts it into the station's numbers before. A call without a deadline gets the station's.
         """
 
     def when_written(self, backend: str | None, then: Callable[[bool], None]) -> None:

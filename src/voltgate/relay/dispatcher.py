@@ -18,6 +18,7 @@ from voltgate.relay.asked import Asked
 from voltgate.relay.attention import looked_at
 from voltgate.relay.choosing import Choosing
 from voltgate.relay.context import Finish
+from voltgate.relay.default_permit import default_permit
 from voltgate.relay.delivery import Item
 from voltgate.relay.events import Event, GivenUp
 from voltgate.relay.failover import pick
@@ -25,6 +26,7 @@ from voltgate.relay.learnt import Learnt
 from voltgate.relay.ledger import Ledger
 from voltgate.relay.leg import Leg
 from voltgate.relay.numbers import asker_of
+from voltgate.relay.permit import Permit
 from voltgate.relay.plan import Plan, nobody_answers, owned
 from voltgate.relay.policy import Policies
 from voltgate.relay.registration import Registration
@@ -70,6 +72,11 @@ class Dispatcher:
         plans = self.plans
         plan = plans.plan(call, self.version) if plain_action(call.action) in plans.depends else plans[call.action]
         return plan.owned_by(owner) if owner is not None and owner in self.legs else plan
+
+    def permit(self, backend: str) -> Permit:
+        """Return what a backend may ask and see here."""
+        leg = self.legs.get(backend)
+        return (leg and leg.backend.settings.permit) or default_permit(self.plans, backend)
 
     def plan_of(self, tx: Transaction, call: Call) -> Plan:
         """Return the plan that a transaction keeps to; the rules' if its owner is not configured any more."""

@@ -145,12 +145,13 @@ class GivenUp:
 
 @dataclass(frozen=True, slots=True)
 class CommandRefused:
-    """A backend asked a station for something that it may not, or not now."""
+    """A backend asked a station for something that it may not, or not now; `times`: so many more of a kind."""
 
     station: str
     backend: str
     action: str
     reason: str
+    times: int = 1
 
 
 @dataclass(frozen=True, slots=True)

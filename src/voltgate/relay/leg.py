@@ -15,6 +15,7 @@ from voltgate.relay.backend import Backend
 from voltgate.relay.carrier import DialledWire
 from voltgate.relay.delivery import Delivery, Item
 from voltgate.relay.held_back import HeldBack
+from voltgate.relay.intake import Intake
 from voltgate.relay.ledger import Ledger
 from voltgate.relay.replay import replay
 from voltgate.relay.seams import LegHost
@@ -31,7 +32,7 @@ class Leg:
 
     __slots__ = (
         "_asks_pause", "_delivery", "_from_backend", "_held", "_permitted", "_to_backend", "_waiting", "_watched",
-        "backend", "host", "link", "name", "received", "replied", "retired", "turns", "unreadable",
+        "backend", "host", "intake", "link", "name", "received", "replied", "retired", "turns", "unreadable",
     )  # fmt: skip
 
     def __init__(self, backend: Backend, host: LegHost[Leg], dialect: Dialect) -> None:
@@ -46,6 +47,7 @@ class Leg:
         self.replied = self.turns.take_carried_reply
         """Takes an answer of the backend that did not come as text."""
         self.link = Uplink(self)
+        self.intake = Intake(self)
         self._asks_pause = False
         self._delivery: Delivery | None = None
         self._waiting: Waiting | None = None
@@ -224,7 +226,8 @@ class Leg:
     # Calls of the backend.
 
     def _called(self, call: Call, respond: Respond) -> None:
-        (self._from_backend or self.let_in)(call, respond)
+        if self.intake.takes(call, respond):
+            (self._from_backend or self.let_in)(call, respond)
 
     def let_in(self, call: Call, respond: Respond) -> None:
         """Hand a call of the backend on, behind what the backend said before."""
@@ -355,6 +358,7 @@ class Leg:
         if self.link.state is State.ENDED:
             return
         self.backend.legs -= 1
+        self.intake.end()
         self._unpause()
         self.link.end(reason)
         self.turns.end(reason, self.now())

@@ -7,13 +7,14 @@ Source: OCPP 1.6 sections 4.8, 4.10 and 6.45-6.50, and its errata v4.0 section 3
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, TypeAlias
 
-from voltgate.ocpp.actions import SIGNED, plain_action
+from voltgate.ocpp.actions import plain_action
 from voltgate.ocpp.ids import GONE, integer, name_of, plain_fields, with_fields
 from voltgate.ocpp.messages import Call
 from voltgate.relay.ledger import Ledger
-from voltgate.relay.numbers import CALLER, LASTING, is_none, numbers_in
+from voltgate.relay.numbers import CALLER, LASTING, is_beyond, is_none, numbers_in
 from voltgate.relay.transaction import Transaction
 
 Path: TypeAlias = tuple[str, ...]
@@ -149,8 +150,11 @@ def _unknown(ledger: Ledger, backend: str, action: str, number: int, tx: Transac
 # A command, for the station.
 
 
-def objection(ledger: Ledger, backend: str, call: Call, *, single: bool) -> str | None:
-    """Return why a backend's call cannot be put into the station's numbers; None if it can. Mints nothing."""
+def objection(ledger: Ledger, backend: str, call: Call, *, single: bool, is_sealed: bool) -> str | None:
+    """Return why a backend's call cannot be put into the station's numbers; None if it can. Mints nothing.
+
+    What is signed, or inside a DataTransfer, `is_sealed`: it goes as it is or not at all.
+    """
     if _changes_of_transaction(ledger, backend, call) is None:
         return "it names a number of another backend"
     action, fields = plain_action(call.action), plain_fields(call)
@@ -162,16 +166,33 @@ def objection(ledger: Ledger, backend: str, call: Call, *, single: bool) -> str 
             return "it names a number of another backend"
     if not single and _is_unreadable(action, fields):
         return "it names a number that is none"
-    if call.action.endswith(SIGNED) and _is_changed(ledger, backend, call, single=single):
-        return "it is signed, and its numbers are taken"
+    if is_sealed and _is_changed(ledger, backend, call, single=single):
+        return "it is signed, or inside a DataTransfer, and its numbers are taken"
     return None
 
 
+_PLACES: tuple[Path, ...] = (
+    ("connectorId",),
+    ("evseId",),
+    ("evse", "id"),
+    ("evse", "connectorId"),
+    ("chargingProfileCriteria", "evseId"),
+)
+"""Where commands name connectors and EVSEs."""
+
+
 def _is_unreadable(action: str, fields: dict[str, Any]) -> bool:
-    """Return whether a number is written in a way that some reader may take for another backend's."""
-    numbers = [path for _, path in (*_MINTED.get(action, ()), *_NAMED.get(action, ()))]
-    values = [_at(fields, path) for path in (*numbers, *filter(None, [_TRANSACTION_16.get(action)]))]
-    return any(value is not None and integer(value) is None for value in values)
+    """Return whether what names something is no integer, nor, for a transaction of 2.x, a text: readers may mend it."""
+    numbers = (*(path for _, path in (*_MINTED.get(action, ()), *_NAMED.get(action, ()))), _TRANSACTION_16.get(action))
+    named, places = _values(fields, numbers), _values(fields, _PLACES)
+    texts = _values(fields, (_TRANSACTION_2X.get(action),))
+    is_odd = any(type(value) is not int for value in (*named, *places)) or any(map(is_beyond, places))
+    return is_odd or any(type(value) not in (str, int) for value in texts)
+
+
+def _values(fields: dict[str, Any], paths: Iterable[Path | None]) -> list[Any]:
+    """Return what stands at some paths, where something does."""
+    return [value for path in paths if path is not None and (value := _at(fields, path)) is not None]
 
 
 def _is_changed(ledger: Ledger, backend: str, call: Call, *, single: bool) -> bool:

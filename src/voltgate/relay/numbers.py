@@ -24,6 +24,11 @@ _MOST_ALONE = 64
 _A_DAY = 86400.0
 
 
+def is_beyond(number: object) -> bool:
+    """Return whether a number may be another one to a station that keeps 32 bits of it."""
+    return isinstance(number, int) and not -LARGEST <= number <= LARGEST
+
+
 def is_none(kind: str, number: int) -> bool:
     """Return whether a station may mean none by a number: some say 0 or -1 where there is no reservation."""
     return kind == "reservation" and number <= 0
@@ -87,7 +92,7 @@ class Numbers:
         if record is not None:
             return self._use(record).number, False
         number = theirs
-        if (kind, theirs) in self._ours or is_none(kind, theirs):
+        if (kind, theirs) in self._ours or is_none(kind, theirs) or is_beyond(theirs):
             number = mint(lambda each: (kind, each) in self._ours, self._draw)
         self._add(NumberRecord(self._station, kind, number, backend, theirs, self._wall()))
         return number, True
@@ -127,7 +132,8 @@ class Numbers:
         record = self._theirs.get((kind, backend, theirs))
         if record is not None:
             return record.number == theirs
-        return single or ((kind, theirs) not in self._ours and not is_none(kind, theirs))
+        is_free = (kind, theirs) not in self._ours and not is_none(kind, theirs) and not is_beyond(theirs)
+        return single or is_free
 
     def known(self, kind: str, backend: str, theirs: int) -> int | None:
         """Return the number that the station knows a backend's by; None if the backend never used it here."""

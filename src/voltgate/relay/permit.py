@@ -9,12 +9,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
-from voltgate.ocpp.actions import plain_action, resembles
+from voltgate.ocpp.actions import letters, plain_action, resembles
 from voltgate.ocpp.dialect import is_modern
 from voltgate.ocpp.globs import compile_glob
 from voltgate.ocpp.ids import compact, integer, is_ambiguous, plain_fields, with_fields
-from voltgate.ocpp.messages import Call, Reply, Result
+from voltgate.ocpp.messages import Call, Error, Reply, Result
 from voltgate.ocpp.refusals import acceptance, refusal, set_results
+from voltgate.ocpp.secrets import veiled
+from voltgate.ocpp.wrapped import wrapped
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,7 @@ _Fate: TypeAlias = Literal["pass", "refuse", "absorb"]
 
 CREDENTIAL_KEYS = (
     "AuthorizationKey",
+    "BasicAuthPassword",
     "SecurityProfile",
     "CpoName",
     "AdditionalRootCertificateCheck",
@@ -74,8 +77,6 @@ _OF_OTHERS = frozenset(
 )
 """Certificates by which a station knows firmware, cars and contracts, or is known to cars: not the gateway's."""
 _SIGNING = ("signchargepointcertificate", "signchargingstationcertificate", "signcombinedcertificate")
-_READ = _CREDENTIAL_ACTIONS | {"ChangeConfiguration", "ExtendedTriggerMessage", "SetVariables", "TriggerMessage"}
-"""The actions of which it counts what is in them, whoever else has the station."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +102,13 @@ class Permit:
 
     def judge(self, version: str, call: Call) -> Judgement:
         """Return what becomes of a backend's call."""
-        if self._lets_all_pass:
+        if self.lets_all_pass:
             return Pass()
         action = plain_action(call.action)
         why = f"permit {self.name}: {action[:100]}"
         if _listed(self.not_supported, action):
             return Refuse(refusal(version, call, "not supported"), f"{why} is not supported")
-        if resembles(call.action) or (action in _READ and is_ambiguous(call)):
+        if is_doubtful(call):
             return Refuse(refusal(version, call), f"{why} may be understood differently by two readers")
         if action in ("ChangeConfiguration", "SetVariables") and (self.keys_pass or self.keys_absorb):
             return self._judge_keys(version, call, _listed(self.allow, action) and not _listed(self.refuse, action))
@@ -117,10 +118,20 @@ class Permit:
             return Refuse(refusal(version, call), f"{why} is for no such message")
         if not self.credentials and _concerns_credentials(call):
             return Refuse(refusal(version, call), f"{why} concerns the gateway's own link")
+        inside = wrapped(call)
+        if inside is not None:
+            return self._judge_wrapped(version, call, inside)
         return self._judge_keys(version, call, allowed=True)
 
+    def _judge_wrapped(self, version: str, call: Call, inside: Call) -> Judgement:
+        """Judge a command inside a DataTransfer: what would be taken apart or kept private is refused."""
+        if inside.action == call.action or not isinstance(self.judge(version, inside), Pass):
+            why = f"permit {self.name}: {inside.action} is not allowed inside {call.action[:100]} either"
+            return Refuse(refusal(version, call), why)
+        return Pass()
+
     @property
-    def _lets_all_pass(self) -> bool:
+    def lets_all_pass(self) -> bool:
         """Whether it keeps nothing from its backend, so that nothing need be read."""
         kept = (self.refuse, self.not_supported, self.keys_refuse, self.keys_absorb)
         return self.credentials and "*" in self.allow and not any(kept)
@@ -184,13 +195,19 @@ class Permit:
         if not isinstance(key, str) or not key.isprintable():
             return "pass" if allowed and not self._reads_keys else "refuse"
         folded = key.strip().casefold()
-        if not self.credentials and _listed_folded(CREDENTIAL_KEYS, folded):
+        if not self.credentials and _listed_folded(CREDENTIAL_KEYS, ".".join(map(letters, key.split(".")))):
             return "refuse"
         if _listed_folded(self.keys_absorb, folded):
             return "absorb"
         if _listed_folded(self.keys_refuse, folded):
             return "refuse"
         return "pass" if allowed or _listed_folded(self.keys_pass, folded) else "refuse"
+
+
+def is_doubtful(call: Call) -> bool:
+    """Return whether a station may understand a call, or what is inside a DataTransfer, otherwise than we do."""
+    inside = wrapped(call)
+    return resembles(call.action) or is_ambiguous(call) or (inside is not None and is_ambiguous(inside))
 
 
 def variable_name(item: Any) -> str:
@@ -299,7 +316,18 @@ EVERYTHING = replace(FULL, credentials=True)
 PRESETS = {permit.name: permit for permit in (OBSERVE, CHARGE, FULL)}
 
 
-# A backend's private values.
+# What a backend is shown: no secrets, and its private values.
+
+
+def veil(call: Call, reply: Reply) -> Reply:
+    """Return the answer to a call without the values of secrets that the station shows in it."""
+    if not isinstance(reply, Result) or plain_action(call.action) not in ("GetConfiguration", "GetVariables"):
+        return reply
+    try:
+        payload = veiled(reply.payload)
+    except ValueError:
+        return Error(reply.id, "InternalError", "The station's answer cannot be read, and may hold what is secret")
+    return reply if payload is None else reply.with_payload(payload)
 
 
 def overlay(call: Call, reply: Reply, private: Mapping[str, str]) -> Reply:

@@ -24,6 +24,10 @@ AskChain: TypeAlias = Callable[[Context, Plan, Token, Callable[[Plan], None]], N
 """Asks the backends of a plan's chain whether they accept a token."""
 
 
+Refused: TypeAlias = Callable[[Call, Reply, str], None]
+"""Told of a backend's call that is refused, what the backend hears, and why."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Policies:
     """What is decided, for a family of versions.
@@ -34,7 +38,7 @@ class Policies:
     `reconsider` looks at what it says of a session that was let begin without it. `command` takes what the station is
     asked, `refusal` is said in its place. `gate` stands before the calls of a station that is not accepted, `commands`
     before what any station is asked. `permits` is what a backend may ask, with who
-    counts what it may not.
+    is told of what it may not.
     """
 
     by_action: Mapping[str, Policy]
@@ -45,7 +49,7 @@ class Policies:
     reconsider: Callable[[Context, str, StandIn, Transaction, Result], None]
     command: Policy
     refusal: Callable[[str, Call], Reply]
-    permits: Callable[[Permit, Callable[[str], None]], Wrap]
+    permits: Callable[[Permit, Refused], Wrap]
     gate: Wrap
     commands: Wrap
     moved: Callable[[Context], None]

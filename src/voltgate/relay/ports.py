@@ -15,6 +15,7 @@ from voltgate.relay.events import Listen
 from voltgate.relay.journal import JournalSettings
 from voltgate.relay.ledger import Ledger, LedgerSettings
 from voltgate.relay.policy import Wrap
+from voltgate.relay.rate import Pace
 from voltgate.relay.records import Page, Store
 from voltgate.relay.tap import Taps
 
@@ -23,9 +24,10 @@ from voltgate.relay.tap import Taps
 class SessionSettings:
     """What the configuration says of a station's stay. Times are in seconds.
 
-    `messages_per_second` with `burst` is the rate beyond which the station is let go (0: no limit). `registration` is
-    who refuses calls before BootNotification was accepted: the backend, or "gateway". `from_station` and `to_station`
-    stand on the station's two arrows; the first of them sees a call first.
+    `messages_per_second` with `burst` is the rate beyond which the station is let go (0: no limit), `commands` that
+    beyond which one backend's calls are refused. `registration` is who refuses calls before BootNotification was
+    accepted: the backend, or "gateway". `from_station` and `to_station` stand on the station's two arrows; the first of
+    them sees a call first.
     """
 
     backend_patience: float = 30.0
@@ -35,6 +37,7 @@ class SessionSettings:
     waiting_bytes: int = 1 << 20
     messages_per_second: float = 0.0
     burst: int = 1000
+    commands: Pace = Pace()  # noqa: RUF009 - frozen
     registration: Literal["backend", "gateway"] = "backend"
     from_station: tuple[Wrap, ...] = ()
     to_station: tuple[Wrap, ...] = ()

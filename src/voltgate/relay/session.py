@@ -14,7 +14,6 @@ from voltgate.ocpp.turns import Turns
 from voltgate.relay.asked import Asked
 from voltgate.relay.backend import Backend, observe
 from voltgate.relay.carrier import DialContext, DialledWire
-from voltgate.relay.default_permit import default_permit
 from voltgate.relay.dispatcher import Dispatcher
 from voltgate.relay.events import StationMoved, StationWent
 from voltgate.relay.failover import pick
@@ -37,7 +36,7 @@ class Session:
     """
 
     __slots__ = (
-        "_frequent", "_on_end", "_rate", "_to_station", "_wire", "boot", "connected_at", "dial_context", "dialect",
+        "_frequent", "_on_end", "_to_station", "_wire", "allows", "boot", "connected_at", "dial_context", "dialect",
         "dialling_paused", "dispatched", "dispatcher", "ended", "identity", "key", "legs", "plans", "ports",
         "received", "roster", "route", "settings", "station_full", "tap", "turns", "unanswered", "unreadable",
     )  # fmt: skip
@@ -79,7 +78,7 @@ class Session:
         self.tap: SessionTap | None = None
         self._on_end = on_end
         self._wire: Wire | None = None
-        self._rate = Rate(settings.messages_per_second, settings.burst, self.end)
+        self.allows = Rate(settings.messages_per_second, settings.burst, self.end).allows
         self._to_station: Handler | None = None
         bounds = Bounds(settings.window, settings.waiting, settings.waiting_bytes, settings.backend_patience)
         self.turns = Turns(dialect, self.from_station, self, bounds, ports.wheel, ports.counts, observe)
@@ -132,10 +131,8 @@ class Session:
 
     def permitted(self, leg: Leg) -> Handler:
         """Return what hands a backend's calls on to the station, as far as its permit goes."""
-        context, policies = self.dispatcher, self.dispatcher.policies
-        permit = leg.backend.settings.permit or default_permit(self.plans, leg.name)
-        wrap = policies.permits(permit, leg.backend.refuse)
-        return wrapped(context, (wrap,), partial(policies.command, context))
+        permits = self.dispatcher.policies.permits(self.dispatcher.permit(leg.name), leg.intake.refused)
+        return permits(self.dispatcher, partial(self.dispatcher.policies.command, self.dispatcher))
 
     def listener(self, leg: Leg) -> Listener | None:
         """Return who hears what a backend is asked; None if nobody does."""
@@ -248,12 +245,12 @@ class Session:
 
     def _metered(self, text: bytes, frame: bytes | None, now: float, until: float = FOREVER) -> None:
         """Take one message of a station whose rate is limited."""
-        if self._rate.allows(now):
+        if self.allows(now, len(text)):
             self.turns.receive(text, frame, now, until)
 
     def take(self, call: CarriedCall, now: float) -> None:
         """Take one call of the station that did not come as text."""
-        if self._rate.allows(now):
+        if self.allows(now):
             self.turns.take_carried(call, now)
 
     def lost(self, code: int, reason: str) -> None:

@@ -225,7 +225,7 @@ class SessionTap:
             call.at = self._last + _TICK
         self._last = call.at
         if call.kind == SEND:
-            self.report(FROM_STATION, call, None, None, None, self.session.plans)
+            self.tell((self.session, FROM_STATION, call, None, None, None, self.session.plans))
             handler(call, respond)
         else:
             self._open[call] = None
@@ -241,7 +241,7 @@ class SessionTap:
     def _asked(self, handler: Handler, call: Call, respond: Respond) -> None:
         backend = _backend(call.asker)
         if call.kind == SEND:
-            self.report(FROM_BACKEND, call, None, None, backend)
+            self.tell((self.session, FROM_BACKEND, call, None, None, backend, None))
             handler(call, respond)
         else:
             self._open[call] = backend
@@ -257,10 +257,10 @@ class SessionTap:
         session = self.session
         now = session.ports.clock()
         if backend is not None:
-            self.report(FROM_BACKEND, call, reply, now, backend)
+            self.tell((session, FROM_BACKEND, call, reply, now, backend, None))
             return
         decision = self._decisions.pop(call, None) if self._decisions else None
-        self.report(FROM_STATION, call, reply, now, None, decision or session.plans)
+        self.tell((session, FROM_STATION, call, reply, now, None, decision or session.plans))
 
     def decided(self, call: Call, why: str, plan: Plan | None = None) -> None:
         """Learn why a call of the station goes where it goes: `why`, or the rule that the plan is of.
@@ -287,17 +287,8 @@ class SessionTap:
         for call in [call for call, backend in self._open.items() if backend is None or backend in here]:
             self._over(call, None)
 
-    def report(
-        self,
-        direction: int,
-        call: Call,
-        reply: Reply | None,
-        now: float | None,
-        backend: str | None,
-        why: Decision | Plans | None = None,
-    ) -> None:
+    def tell(self, heard: Heard) -> None:
         """Tell everybody who listens."""
-        heard: Heard = (self.session, direction, call, reply, now, backend, why)
         if self.take is not None:
             self.take(heard)
         if self.live:
@@ -321,7 +312,8 @@ class _Outgoing:
 
     def ended(self, call: Call, reply: Reply | None, now: float) -> None:
         """Hear of a call that ended, or of a SEND that goes out."""
-        self._tap.report(self._direction, call, reply, None if reply is None else now, self._backend)
+        tap = self._tap
+        tap.tell((tap.session, self._direction, call, reply, None if reply is None else now, self._backend, None))
 
     def malformed(self, text: bytes, why: str) -> None:
         """Hear a frame that is no message."""

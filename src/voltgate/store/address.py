@@ -36,7 +36,8 @@ def read_address(text: str, folder: Path | None = None) -> URL:
         raise ValueError("names no database")
     if scheme == SQLITE and url.database != ":memory:" and folder is not None:
         url = url.set(database=str(folder / Path(url.database).expanduser()))
-    return url.set(drivername=scheme)
+    query = {"ssl" if key == "sslmode" else key: value for key, value in url.query.items()}  # as libpq has it
+    return url.set(drivername=scheme, query=query)
 
 
 def open_engine(url: URL, busy: float) -> AsyncEngine:

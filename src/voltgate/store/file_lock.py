@@ -11,9 +11,6 @@ from sqlalchemy import URL
 from voltgate.relay.records import StoreAway
 from voltgate.store.address import SQLITE
 
-_READ_BY_ALL = 0o644
-"""The mode that SQLite gives a new database."""
-
 
 class FileLock:
     """The right to work with a SQLite file. The system takes it back when the process ends, however it does.
@@ -47,12 +44,23 @@ class FileLock:
             os.close(descriptor)
             raise StoreAway(f"{file} cannot be locked on this file system: {error.strerror}") from None
         self._descriptor = descriptor
+        self._keep_to_owner(file)
+
+    def _keep_to_owner(self, lock: Path) -> None:
+        """Take from others what an older version, or somebody's umask, has let them read: keys and cards stand there.
+
+        The files are made where they are not there yet: SQLite would let everybody read them.
+        """
+        beside = (Path(f"{os.path.realpath(self._database)}{suffix}") for suffix in ("-wal", "-shm", "-journal"))
+        os.close(os.open(self._database, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        for each in (self._database, lock, *beside):
+            if each.exists() and each.stat().st_mode & 0o077 and os.geteuid() in (0, each.stat().st_uid):
+                each.chmod(each.stat().st_mode & 0o700)
 
     def _opened(self, file: Path) -> int:
-        """Open the file; a new one is its owner's, and may be read by those, that the database is."""
+        """Open the file, for its owner alone; one that is new is whose the database is."""
         like = self._database.stat() if self._database.exists() else None
-        mode = _READ_BY_ALL if like is None else like.st_mode & 0o777
-        descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, mode)
+        descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         if like is not None and os.geteuid() == 0:  # whoever runs the gateway as root once locks nobody out
             os.fchown(descriptor, like.st_uid, like.st_gid)
         return descriptor

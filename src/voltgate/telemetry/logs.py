@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import os
@@ -9,7 +10,7 @@ import sys
 import threading
 from collections.abc import Callable, MutableMapping
 from functools import cache
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TextIO, TypeAlias
 
 import msgspec
 import structlog
@@ -110,9 +111,8 @@ def _render(*, human: bool) -> _Render:
     if _Worker.number:
         shape.append(_named)
     if human:
-        plainly = structlog.dev.plain_traceback  # others show the values of variables, and so passwords and tokens
         shape.append(_printable)
-        shape.append(structlog.dev.ConsoleRenderer(colors=_on_terminal(), exception_formatter=plainly))
+        shape.append(structlog.dev.ConsoleRenderer(colors=_on_terminal(), exception_formatter=_plainly))
     else:
         shape += [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(serializer=_json)]
 
@@ -137,9 +137,23 @@ def _named(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[s
 def _printable(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Escape what a terminal may obey: texts come from strangers, and ConsoleRenderer quotes only some of them."""
     for field, value in event.items():
-        if isinstance(value, str) and not value.isprintable():
-            event[field] = "".join(char if char.isprintable() else repr(char)[1:-1] for char in value)
+        if isinstance(value, str):
+            event[field] = _escaped(value)
     return event
+
+
+def _escaped(text: str, kept: str = "") -> str:
+    """Escape the characters of control and direction, but for those `kept`, as both Python and JSON write them."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() or char in kept else json.dumps(char)[1:-1] for char in text)
+
+
+def _plainly(to: TextIO, info: Any) -> None:
+    """Write a traceback: others show the values of variables, and so passwords and tokens."""
+    text = io.StringIO()
+    structlog.dev.plain_traceback(text, info)
+    to.write(_escaped(text.getvalue(), "\n"))
 
 
 def _loss(lost: dict[str, int]) -> dict[str, Any]:
@@ -150,7 +164,7 @@ _encode = msgspec.json.Encoder(enc_hook=str).encode
 
 
 def _json(value: Any, **_: Any) -> str:
-    return _encode(value).decode()
+    return _escaped(_encode(value).decode())
 
 
 _LEVELS: dict[Severity, int] = {

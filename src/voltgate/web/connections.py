@@ -3,25 +3,41 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from typing import TypeAlias
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
+from voltgate.directory.throttle import network_of
+
 MOST = 1000
 """Connections at a time at most."""
+MOST_OF_ONE_ADDRESS = 500
+"""Those of them that come from one address, or one /64 of IPv6; addresses of proxies that are believed bring more."""
 LARGEST_HEAD = 64 << 10
 """Bytes of a request besides its body; for small chunks, eight times their content."""
 PATIENCE = 15.0
 """Seconds that a connection may be open without a request complete enough to be answered."""
 
 
+Proxied: TypeAlias = Callable[[str], bool]
+"""Tells whether an address is that of a proxy whose word counts."""
+
+
 class Connection(HttpToolsProtocol):
-    """Uvicorn's connection, closed if no request arrives in time, or if a head is too large."""
+    """Uvicorn's connection, closed if no request arrives in time, or if a head is too large.
+
+    Where there are too many, the one goes that has waited longest without a whole request: whoever says nothing keeps
+    nobody out, least of all who asks for health.
+    """
 
     patience = PATIENCE
     most = MOST
+    most_of_one = MOST_OF_ONE_ADDRESS
     _looking: asyncio.TimerHandle | None = None
     _idle_since = 0.0
+    _network = ""
     _overhead = 0
     _carried = 0
 
@@ -29,10 +45,27 @@ class Connection(HttpToolsProtocol):
         """Accept the connection, unless there are too many."""
         super().connection_made(transport)
         self._idle_since = self.loop.time()
-        if len(self.connections) > self.most:
-            transport.abort()
-        else:
+        self._network = network_of(self.client[0] if self.client else "")
+        if self._makes_room():
             self._look()
+        else:
+            transport.abort()
+
+    def _makes_room(self) -> bool:
+        """Close the connection that has waited longest, if there are too many; False if none waits."""
+        others = [each for each in self.connections if isinstance(each, Connection) and each is not self]
+        near = [each for each in others if each._network == self._network]
+        if len(near) >= self.most_of_one and not self._is_proxys():
+            return _longest(near)
+        return len(self.connections) <= self.most or _longest(others)
+
+    def _is_proxys(self) -> bool:
+        is_proxy: Proxied | None = getattr(getattr(self.app, "state", None), "is_proxy", None)
+        return is_proxy is not None and self.client is not None and is_proxy(self.client[0])
+
+    def _waits(self) -> bool:
+        """Return whether no whole request has come that is not answered yet."""
+        return self.cycle is None or self.cycle.response_complete or self.cycle.more_body
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Release the connection."""
@@ -76,6 +109,15 @@ class Connection(HttpToolsProtocol):
             self.transport.abort()
         else:
             self._looking = self.loop.call_later(self.patience / 3, self._look)
+
+
+def _longest(connections: list[Connection]) -> bool:
+    """Close the connection of these that has waited longest; False if none waits."""
+    waiting = [each for each in connections if each._waits() and not each.transport.is_closing()]
+    if not waiting:
+        return False
+    min(waiting, key=lambda each: each._idle_since).transport.abort()
+    return True
 
 
 LARGEST_MESSAGE = 160 << 10

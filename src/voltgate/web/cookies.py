@@ -53,6 +53,8 @@ def sign_out(response: Response, connection: HTTPConnection) -> None:
 
 
 def _is_secure(connection: HTTPConnection) -> bool:
-    """Return whether a request came by HTTPS, to here or to a proxy before."""
-    forwarded = connection.headers.get("x-forwarded-proto", "").partition(",")[0].strip()
-    return "https" in (connection.url.scheme, forwarded.lower())
+    """Return whether a request came by HTTPS: to here, to a proxy that is believed, or as its browser says in Origin.
+
+    A browser speaks for itself there: what it says binds its own cookie, and nothing else.
+    """
+    return connection.url.scheme == "https" or connection.headers.get("origin", "").startswith("https://")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 from urllib.parse import urlsplit
 
 from voltgate.cluster.ports import NodeState
@@ -91,6 +91,10 @@ _MASK = Mask()
 """How messages are shown where there is no log."""
 
 
+ForgetCallback: TypeAlias = Callable[[str], Awaitable[tuple[int, str] | None]]
+"""Forgets where a SOAP station said that it is called; returns a status and why, if that cannot be done."""
+
+
 @dataclass(slots=True, eq=False)
 class Queries:
     """What the routers work with. `clock` is that of the wheel, `wall` gives seconds since 1970."""
@@ -116,6 +120,7 @@ class Queries:
     others: Others | None = None
     """The other nodes of the cluster; None: this gateway is alone."""
     subscriptions: Subscriptions | None = None
+    forget_callback: ForgetCallback | None = None
     began_at: float = 0.0
     """When this gateway began, in seconds since 1970."""
     _began: float = 0.0

@@ -104,6 +104,7 @@ def listening_at(path: Path) -> socket.socket:
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         sock.bind(str(path))
+        path.chmod(0o600)  # before anybody can connect
         sock.listen(16)
     except OSError:
         sock.close()
@@ -122,6 +123,7 @@ class WebServer:
             ws=Websocket,
             ws_max_size=LARGEST_MESSAGE,
             ws_per_message_deflate=False,
+            proxy_headers=False,
             log_config=None,
             access_log=False,
             lifespan="off",

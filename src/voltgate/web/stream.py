@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -22,6 +23,8 @@ PATIENCE = 60.0
 """Seconds that a client may leave what it was sent unread."""
 MOST = 100
 """Streams at a time at most."""
+SHARE = 4
+"""One caller has at most this part of them: a quarter."""
 
 ENDED = "The token does not allow this any more."
 """What the last event of a stream says whose token was withdrawn."""
@@ -71,21 +74,27 @@ def items_of(text: bytes) -> list[Item]:
 
 
 class Streams:
-    """Counts and bounds the open streams."""
+    """Counts and bounds the open streams, in all and of each who has them."""
 
     def __init__(self, most: int = MOST) -> None:
         self._most = most
-        self._open = 0
+        self._each = max(1, most // SHARE)
+        self._open: Counter[str] = Counter()
 
-    def begin(self) -> None:
-        """Count a new stream. Raises Problem if there are too many."""
-        if self._open >= self._most:
+    def begin(self, whose: str) -> None:
+        """Count a new stream. Raises Problem if there are too many, 429 if they are all of whoever asks."""
+        if self._open[whose] >= self._each:
+            detail = f"{self._each} streams of yours are open: close one."
+            raise Problem(429, "Too Many Requests", detail, headers={"Retry-After": "10"})
+        if self._open.total() >= self._most:
             raise Problem(503, "Service Unavailable", f"{self._most} streams are open: close one, or come back later.")
-        self._open += 1
+        self._open[whose] += 1
 
-    def end(self) -> None:
+    def end(self, whose: str) -> None:
         """Count a stream as closed."""
-        self._open -= 1
+        self._open[whose] -= 1
+        if not self._open[whose]:
+            del self._open[whose]
 
 
 class EventStream(Response):
@@ -102,7 +111,8 @@ class EventStream(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve (an ASGI application). Raises Problem if too many streams are open."""
         access: Access = scope["app"].state.access
-        self._streams.begin()
+        whose = HTTPConnection(scope).state.caller.name
+        self._streams.begin(whose)
         try:
             async with asyncio.TaskGroup() as group:
                 writing = group.create_task(self._write(send))
@@ -114,7 +124,7 @@ class EventStream(Response):
             if writing.cancelled() and listening.cancelled():
                 await _farewell(send)
         finally:
-            self._streams.end()
+            self._streams.end(whose)
             await self._pieces.aclose()
 
     async def _write(self, send: Send) -> None:

@@ -257,3 +257,73 @@ def test_what_is_refused_costs_no_more_than_a_line() -> None:
     assert is_refused(stage, "a", long, b"{}")
     assert is_refused(stage, "a", "ChangeConfiguration", json.dumps({"key": long, "value": long}).encode())
     assert max(len(repr(each)) for each in (*stage.store.records.values(), *stage.events)) < 2000
+
+
+def test_a_command_inside_a_data_transfer() -> None:
+    """It is judged as what it is, and goes as it is or not at all: its numbers are not changed on the way."""
+    stage, number = of_16(Permit("p", ("*",), credentials=True))
+    for data in ({"transactionId": number}, {"transactionId": 40}, "{", {"transactionId": 2**40}):
+        wrapped = {"vendorId": "v", "messageId": "RemoteStopTransaction", "data": data}
+        assert is_refused(stage, "a", "DataTransfer", json.dumps(wrapped).encode())
+    unlock = {"vendorId": "v", "messageId": "UnlockConnector", "data": {"connectorId": 2}}
+    assert asks(stage, "a", "DataTransfer", unlock) == ["DataTransfer", unlock]
+    again = unlock | {"messageId": "DataTransfer", "data": unlock}
+    stage, _ = of_16(FULL)
+    assert is_refused(stage, "a", "DataTransfer", json.dumps(again).encode())
+    installs = {"vendorId": "v", "messageId": "InstallCertificate", "data": "{}"}
+    assert is_refused(stage, "a", "DataTransfer", json.dumps(installs).encode())
+    assert asks(stage, "a", "DataTransfer", unlock) == ["DataTransfer", unlock]
+
+
+def test_what_could_not_be_read_is_not_asked() -> None:
+    """Half a surrogate pair, and whole numbers beyond all bounds, are no command's."""
+    stage, _ = of_16(CHARGE)
+    for payload in (b'{"x":"\\ud800"}', b'{"x":%d}' % 2**64, b'{"x":[[%d]]}' % -(2**64)):
+        assert is_refused(stage, "a", "GetConfiguration", payload)
+
+
+def test_a_number_beyond_32_bits_is_another_one_to_the_station() -> None:
+    """What a backend numbers so large is known to the station by a number of ours."""
+    stage, _ = of_16(CHARGE)
+    reserve = {"connectorId": 2, "idTag": "1", "reservationId": 2**40 + 9, "expiryDate": "t"}
+    number = asks(stage, "b", "ReserveNow", reserve)[1]["reservationId"]
+    assert 0 < number < 2**31
+    assert asks(stage, "b", "CancelReservation", {"reservationId": 2**40 + 9})[1] == {"reservationId": number}
+    assert is_refused(stage, "a", "RemoteStopTransaction", b'{"transactionId":%d}' % (2**40 + 5))
+
+
+def test_an_answer_with_secrets() -> None:
+    """A backend reads none of them, nor an answer that may hold them and cannot be read; others read all."""
+    stage, _ = of_16(CHARGE)
+    told = {"configurationKey": [{"key": "AuthorizationKey", "value": "1"}]}
+    for answer, heard in (
+        (json.dumps(told), {"configurationKey": [{"key": "AuthorizationKey"}]}),
+        ('{"configurationKey":[]}', {"configurationKey": []}),
+        ('{"configurationKey":[{"key":"AuthorizationKey","value":1e999}]}', None),
+    ):
+        stage["a"].line.take()
+        stage["a"].sends(2, "q", "GetConfiguration", {})
+        stage.station.sends(b'[3,"%b",%b]' % (stage.station.take()[0][1].encode(), answer.encode()))
+        ((kind, _, what, *_),) = stage["a"].line.take()
+        assert (kind, what) == ((3, heard) if heard is not None else (4, "InternalError"))
+    stage["a"].sends(2, "q", "GetConfiguration", {})
+    stage.station.sends(4, stage.station.take()[0][1], "InternalError", "", {})
+    assert stage["a"].line.take()[0][0] == 4
+
+
+def test_a_report_with_secrets() -> None:
+    """A report loses them where one of those who get it may not see them; one that cannot be read, all of it."""
+    item = {"component": {"name": "SecurityCtrlr"}, "variable": {"name": "BasicAuthPassword"}}
+    report = {"requestId": 1, "reportData": [item | {"variableAttribute": [{"value": "1"}]}]}
+    stage = of_2x(OBSERVE)
+    stage.station.sends(2, "r", "NotifyReport", report)
+    stage["a"].gets([2, "r", "NotifyReport", report | {"reportData": [item | {"variableAttribute": [{}]}]}])
+    stage["a"].sends(3, "r", {})
+    stage.station.sends(b'[2,"r","NotifyReport",{"x":1e999}]')
+    stage["a"].gets([2, "r", "NotifyReport", {}])
+    stage["a"].sends(3, "r", {})
+    stage.station.sends(b'[2,"r","NotifyReport",{"x": 1.0}]')
+    stage["a"].gets(b'[2,"r","NotifyReport",{"x": 1.0}]')
+    stage = of_2x(Permit("all", ("*",), credentials=True))
+    stage.station.sends(2, "r", "NotifyReport", report)
+    stage["a"].gets([2, "r", "NotifyReport", report])

@@ -82,7 +82,8 @@ class SoapCarrier:
             return Verdict(None, f"{backend.name} speaks SOAP, and no version of it that the station does")
         end = BackendEnd(
             target(endpoint.address(identity), how.ssl, backend.name),
-            self.callbacks.address(backend.name, identity),
+            self.callbacks,
+            (backend.name, identity),
             tuple(how.introduction.of(dial_context, answering=answering)),
         )
         try:

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import httptools
 
 from voltgate.carriers.handshake import Refused
+from voltgate.carriers.soap.allowance import Purse, Rates
 from voltgate.carriers.soap.coding import Misencoded, Oversized, decoded, encoded
 from voltgate.carriers.websocket.http_head import Headers, Request
 from voltgate.carriers.websocket.pending import Host, Pending
@@ -49,6 +50,8 @@ class Post:
     authorization: bytes | None = field(repr=False)
     memory: list[Any] = field(repr=False)
     origin: Callable[[], Origin] = field(repr=False)
+    vouch: Callable[[], None] | None = field(default=None, repr=False)
+    """To be called when the request was answered 200, as who sends it is not known yet; None: he is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +68,14 @@ class Origin:
 class SoapHost(Host, Protocol):
     """What a connection needs of its listener, besides."""
 
-    def posted(self, connection: Connection, head: Head, body: bytes, answered: Answered) -> None:
+    def posted(self, connection: Connection, head: Head, body: bytes, purse: Purse, answered: Answered) -> None:
         """Take a request."""
+
+    def purse(self, connection: Connection, head: Head) -> Purse | None:
+        """Return what a request has to spend; None if it was refused."""
+
+    def too_much(self, purse: Purse, size: int) -> Answer:
+        """Count a request that has brought too much, and return what it is answered."""
 
     def limits(self) -> Limits:
         """Return the limits that hold now."""
@@ -86,6 +95,7 @@ class Limits:
     idle: float = 75.0
     request: float = 30.0
     """How long a request may take to arrive."""
+    rates: Rates = Rates()  # noqa: RUF009 - frozen
 
 
 _LOOKED_AT = frozenset((b"accept-encoding", b"authorization", b"content-encoding", b"content-length", b"expect"))
@@ -152,8 +162,8 @@ class Connection(Pending):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin to read requests."""
         super().connection_made(transport)
-        if self._too_many is not None:
-            self.refuse(self._too_many)
+        if self.too_many is not None:
+            self.refuse(self.too_many)
         else:
             self._watch(self.soap.clock())
 
@@ -269,20 +279,33 @@ class Connection(Pending):
             self._busy = True
             self._accepts = head.known.get(b"accept-encoding", b"").decode("latin-1")
             coding = head.known.get(b"content-encoding", b"")
-            try:
-                content = body if not coding else self._unpacked(body, coding)
-            except Misencoded as problem:
-                self._answer(_misencoded(problem))
-            else:
-                self.soap.posted(self, head, content, self._once())
+            purse = self.soap.purse(self, head)
+            if purse is not None:
+                self._take(head, body, coding, purse)
         if self._fault is None or self._busy or self._queue:
             self._throttle(reading=self._fault is None and len(self._queue) < _MOST_QUEUED)
         else:  # what came before it is answered
             self._throttle(reading=True)
             self.refuse(self._fault)
 
-    def _unpacked(self, body: bytes, coding: bytes) -> bytes:
-        return decoded(body, coding.decode("latin-1").strip().lower(), self.soap.limits().body)
+    def _take(self, head: Head, body: bytes, coding: bytes, purse: Purse) -> None:
+        """Take a request as far as its address may bring so much."""
+        now, most = self.soap.clock(), self.soap.limits().body
+        room = purse.room(most, now)
+        if room < len(body) or not room:
+            self._answer(self.soap.too_much(purse, len(body)))
+            return
+        try:
+            content = body if not coding else _unpacked(body, coding, room)
+        except Oversized as problem:
+            purse.spend(room, now)
+            self._answer(_misencoded(problem) if room == most else self.soap.too_much(purse, most))
+        except Misencoded as problem:
+            purse.spend(len(body), now)
+            self._answer(_misencoded(problem))
+        else:
+            purse.spend(len(content), now)
+            self.soap.posted(self, head, content, purse, self._once())
 
     def _throttle(self, *, reading: bool) -> None:
         if reading is not self._reading and self.transport is not None and not self.transport.is_closing():
@@ -335,6 +358,10 @@ class Connection(Pending):
         self._keep = False
         if not self._busy and self.transport is not None:
             self.transport.close()
+
+
+def _unpacked(body: bytes, coding: bytes, largest: int) -> bytes:
+    return decoded(body, coding.decode("latin-1").strip().lower(), largest)
 
 
 def _misencoded(problem: Misencoded) -> Answer:

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from voltgate.carriers.soap.callbacks import Callbacks
 from voltgate.carriers.soap.target import Target, target
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class BackendEnd:
     """Where a SOAP backend is called for one station, and where it calls that station back."""
 
     to: Target
-    callback: str = field(repr=False)
+    callbacks: Callbacks
+    names: tuple[str, str]
+    """The backend's, and the station's identity."""
     more: tuple[tuple[str, str], ...] = field(repr=False)
+    _made_by: tuple[str, bytes] | None = field(default=None, repr=False)
+    _callback: str = field(default="", repr=False)
 
     def target(self) -> Target:
         """Return the address of its service."""
@@ -21,7 +26,10 @@ class BackendEnd:
 
     def sender(self) -> str:
         """Return the station's callback address for this backend."""
-        return self.callback
+        made_by = self.callbacks.base, self.callbacks.key
+        if self._made_by != made_by:  # as it is, for each message that goes there
+            self._made_by, self._callback = made_by, self.callbacks.address(*self.names)
+        return self._callback
 
     def headers(self) -> tuple[tuple[str, str], ...]:
         """Return the headers that introduce the station."""

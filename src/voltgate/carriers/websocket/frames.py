@@ -69,6 +69,12 @@ class Pong:
         self.payload = payload
 
 
+class Part:
+    """A part of a message of which more is to come."""
+
+    __slots__ = ()
+
+
 class Closing:
     """A Close. Its code is 1005 when it carried none."""
 
@@ -93,7 +99,8 @@ class Failure:
         self.said = said if said is None else said[:MOST_SAID]
 
 
-Event: TypeAlias = Text | Ping | Pong | Closing | Failure
+Event: TypeAlias = Text | Part | Ping | Pong | Closing | Failure
+_PART = Part()
 
 
 class Masks:
@@ -229,18 +236,14 @@ class Reader:
 
     def next(self) -> Event | None:
         """Return the next event, or None until more was fed."""
-        while not self._over:
-            frame = self._head()
-            if frame is None:
-                return None
-            if isinstance(frame, Failure):
-                return self._end(frame)
-            if len(self._buffer) - frame.start < frame.length:
-                return self._peek(frame)
-            event = self._take(frame)
-            if event is not None:
-                return event
-        return None
+        frame = None if self._over else self._head()
+        if frame is None:
+            return None
+        if isinstance(frame, Failure):
+            return self._end(frame)
+        if len(self._buffer) - frame.start < frame.length:
+            return self._peek(frame)
+        return self._take(frame)
 
     def _end(self, event: Failure | Closing) -> Event:
         self._over = True
@@ -339,7 +342,7 @@ class Reader:
             self._utf8 = None
         return True
 
-    def _take(self, frame: _Frame) -> Event | None:
+    def _take(self, frame: _Frame) -> Event:
         end = frame.start + frame.length
         payload = bytes(memoryview(self._buffer)[frame.start : end])
         if frame.key is not None:
@@ -361,7 +364,7 @@ class Reader:
             return Ping(payload)
         return Pong(payload) if opcode == PONG else self._end(read_close(payload))
 
-    def _fragment(self, frame: _Frame, payload: bytes) -> Event | None:
+    def _fragment(self, frame: _Frame, payload: bytes) -> Event:
         if self._message is None:
             self._message, self._compressed = bytearray(), frame.compressed
         self._message += payload
@@ -369,7 +372,7 @@ class Reader:
             return self._end(Failure(BAD_DATA, "a text that is not UTF-8", bytes(self._message)))
         self._checked = 0
         if not frame.fin:
-            return None
+            return _PART
         message, self._message = bytes(self._message), None
         if self._compressed and self._inflate is not None:
             return self._inflated(message, self._inflate)

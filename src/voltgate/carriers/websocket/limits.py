@@ -36,16 +36,24 @@ class Bucket:
         self._level = float(self._burst)
         self._at = now
 
-    def take(self, now: float) -> float:
-        """Take a token: 0.0 when there was one, else the seconds until there is."""
+    def take(self, now: float, reserved: float = 0.0, tokens: float = 1.0) -> float:
+        """Take tokens, unless only `reserved` ones would be left: 0.0, else the seconds until there are enough."""
         if self._rate <= 0:
             return 0.0
+        wait = self.wait(tokens + reserved, now)
+        if not wait:
+            self._level -= tokens
+        return wait
+
+    def wait(self, tokens: float, now: float) -> float:
+        """Return the seconds until there are so many tokens."""
+        return max(0.0, tokens - self.level(now)) / self._rate
+
+    def level(self, now: float) -> float:
+        """Return how many tokens there are."""
         self._level = min(self._level + (now - self._at) * self._rate, self._burst)
         self._at = now
-        if self._level >= 1:
-            self._level -= 1
-            return 0.0
-        return (1 - self._level) / self._rate
+        return self._level
 
 
 class Census:

@@ -14,9 +14,9 @@ from typing import TypeAlias
 
 from voltgate.carriers.websocket import frames
 from voltgate.carriers.websocket.deflate import Deflate, inflate
-from voltgate.carriers.websocket.frames import Closing, Event, Failure, Ping, Pong, Reader, Text
+from voltgate.carriers.websocket.frames import Closing, Event, Failure, Part, Ping, Pong, Reader, Text
 from voltgate.ocpp import close_codes
-from voltgate.ocpp.turn_ports import HearsUnreadable
+from voltgate.ocpp.turn_ports import HearsUnreadable, Meters
 from voltgate.ocpp.wheel import Wheel
 from voltgate.relay.wire import Receiver
 
@@ -78,6 +78,7 @@ _OPEN, _CLOSING, _OVER = 0, 1, 2
 # _CLOSING: we sent a Close and wait for the far end's. _OVER: nothing that arrives means anything any more.
 # Whenever a link is not open, or is paused, it has a careful reader: that is how the fast path knows.
 
+_AT_ONCE = 32  # frames, or times 2 KiB of messages, that are acted on before the others on the loop have their turn
 _VANISHED = (close_codes.NO_CLOSE, "the connection ended without a Close")
 
 
@@ -89,9 +90,9 @@ class Link(asyncio.Protocol):
     """
 
     __slots__ = (
-        "_clock", "_counts", "_deflate", "_end", "_full", "_gone", "_mask_in", "_masks", "_misses", "_pauses",
-        "_reader", "_receiver", "_report", "_settings", "_state", "_transport", "_visited", "_wheel", "address",
-        "heard", "name", "subprotocol",
+        "_clock", "_counts", "_deflate", "_end", "_full", "_gone", "_mask_in", "_masks", "_misses", "_more",
+        "_pauses", "_reader", "_receiver", "_report", "_settings", "_state", "_transport", "_visited", "_wheel",
+        "address", "heard", "name", "subprotocol",
     )  # fmt: skip
     shared = False
 
@@ -124,6 +125,7 @@ class Link(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._reader: Reader | None = None
         self._pauses = 1  # until start
+        self._more = False  # whether the rest of what came waits for the loop's next turn; until then nothing is read
         self._state = _OPEN
         self._end: tuple[int, str] | None = None
         self._full = 0.0  # since when the write buffer is full; 0: it is not
@@ -198,34 +200,59 @@ class Link(asyncio.Protocol):
     def _read(self, data: bytes, now: float) -> None:
         if self._state is not _OVER:
             self._careful().feed(data)
-            self._drain(now)
+            if self._more and self._transport is not None:
+                self._transport.pause_reading()
+            else:
+                self._drain(now)
 
     def _drain(self, now: float) -> None:
-        """Act on what the reader holds, until somebody pauses us."""
+        """Act on what the reader holds, until somebody pauses us, or it is the others' turn."""
+        left = float(_AT_ONCE)
         while self._reader is not None and (self._state is _CLOSING or not (self._state or self._pauses)):
+            if left <= 0:
+                return self._go_on_later()
             event = self._reader.next()
             if event is None:
                 if self._reader.idle and self._state is _OPEN:
                     self._reader = None
-                return
+                return None
+            left -= 1 + len(event.text) / 2048 if isinstance(event, Text) else 1
             self._take(event, now)
+        return None
+
+    def _go_on_later(self) -> None:
+        self._more = True
+        if self._transport is not None:
+            self._transport.pause_reading()
+        asyncio.get_running_loop().call_soon(self._drain_later)
 
     def _drain_later(self) -> None:
+        """Go on with what the reader holds; then with what follows: more to read, or the end."""
+        self._more = False
         self._drain(self._clock())
+        if self._more:
+            return
+        if self._transport is None:
+            self._is_over()
+        elif self._state is _CLOSING or not (self._state or self._pauses):
+            self._transport.resume_reading()
 
     def _take(self, event: Event, now: float) -> None:
         match event:
             case Text():
                 if self._state is _OPEN:
                     self._deliver(event, now)
-            case Ping():
-                self._pong(event.payload)
-            case Pong():
-                pass  # that it came is all it says
+            case Ping() | Pong() | Part():
+                if self._allowed(now) and isinstance(event, Ping):
+                    self._pong(event.payload)
             case Closing():
                 self._closed_by_peer(event)
             case Failure():
                 self._fail(event)
+
+    def _allowed(self, now: float) -> bool:
+        """Count a frame that is no message, if the receiver counts them."""
+        return not isinstance(self._receiver, Meters) or self._receiver.allows(now)
 
     def _deliver(self, message: Text, now: float) -> None:
         try:
@@ -371,17 +398,22 @@ class Link(asyncio.Protocol):
         self._finish(event.code, event.reason, event.said)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Note that it is over."""
+        """Note that it is over, once what was read before is delivered."""
         self._end = self._end or ((close_codes.NO_CLOSE, str(exc)) if exc else _VANISHED)
         self._transport = None
-        if self._state is _OPEN and self._receiver is not None:
-            self._pauses = 0  # what was read before the end is delivered before it
-            self._drain_later()
-        self._leave(_OVER)
         gone, self._gone = self._gone, None
         if gone is not None:
             gone(self)
-        self._finish(*self._end)
+        if self._receiver is None:
+            self._is_over()
+            return
+        self._pauses = 0
+        if not self._more:
+            self._drain_later()
+
+    def _is_over(self) -> None:
+        self._leave(_OVER)
+        self._finish(*(self._end or _VANISHED))
 
     def _finish(self, code: int, reason: str, said: bytes | None = None) -> None:
         receiver, self._receiver = self._receiver, None

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field, replace
 
 from voltgate.carriers.handshake import NOBODY, Admit, Admitted, Certified, Handshake, Refused
 from voltgate.carriers.websocket import deflate, http_head, origin, sockets, tls
+from voltgate.carriers.websocket.handshakes import Handshakes
 from voltgate.carriers.websocket.http_head import Request
-from voltgate.carriers.websocket.limits import Bucket, Census, ListenerLimits
+from voltgate.carriers.websocket.limits import Census, ListenerLimits
 from voltgate.carriers.websocket.link import Clock, Link, LinkCounts, LinkSettings, Role
 from voltgate.carriers.websocket.origin import Network
 from voltgate.carriers.websocket.pending import Pending
@@ -24,6 +25,8 @@ from voltgate.ocpp.wheel import Wheel
 
 _ACCEPTED_AT_ONCE = 32
 _LINGER = 2.0  # seconds that a refused client has to hang up
+_TOO_FAST = "handshakes"
+"""The cause of refusals that the rate of handshakes makes."""
 _REST = 1.0  # seconds without accepting after the process ran out of descriptors
 
 
@@ -88,7 +91,7 @@ class Listener:
         self._report = report
         self._unverified = unverified
         self._census = Census()
-        self._bucket = Bucket(settings.limits.handshakes, settings.limits.burst, clock())
+        self.shares = Handshakes(settings.limits.handshakes, settings.limits.burst, clock())
         self._context: ssl.SSLContext | None = None
         self._sockets: list[socket.socket] = []
         self._listening: list[socket.socket] = []
@@ -161,8 +164,7 @@ class Listener:
 
         `context` is of these settings' certificates.
         """
-        if settings.limits != self.settings.limits:
-            self._bucket = Bucket(settings.limits.handshakes, settings.limits.burst, self._clock())
+        self.shares.change(settings.limits.handshakes, settings.limits.burst, self._clock())
         self.settings, self._context = settings, context
 
     def stop_accepting(self) -> None:
@@ -247,6 +249,11 @@ class Listener:
         async with asyncio.timeout(settings.limits.tls_time):
             if settings.proxy_protocol and origin.is_trusted(pending.peer, settings.trusted):
                 pending.hop = await origin.read_proxy_header(sock) or pending.peer
+                if not origin.is_trusted(pending.hop, settings.trusted):
+                    pending.too_many = pending.too_many or self._placed(pending, pending.hop)
+            if self._context is not None and pending.too_many is not None and pending.too_many.cause == _TOO_FAST:
+                self._count(_TOO_FAST)  # TLS would cost what is to be spared
+                return
             await tls.greet(sock, pending, self._context, settings.limits.tls_time)
 
     def _spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
@@ -288,6 +295,9 @@ class Listener:
         most, here = self.settings.limits.per_address, self._census.enter(address)
         if most and here > most:
             return self._busy(429, "address", f"{address} holds as many connections as it may.")
+        wait = self.shares.take(address, self._clock())
+        if wait:
+            return self._busy(429, _TOO_FAST, "Too many stations connect at once.", wait)
         return None
 
     def _busy(self, status: int, cause: str, reason: str, wait: float = 0) -> Refused:
@@ -303,9 +313,6 @@ class Listener:
         if refused is not None:
             return refused
         now = self._clock()
-        wait = self._bucket.take(now)
-        if wait:
-            return self._busy(429, "handshakes", "Too many stations connect at once.", wait)
         self._wheel.off(pending.due, pending.expire_head)
         pending.due = now + self.settings.limits.admission_time
         pending.task = self._spawn(self._admission(pending, request, self._handshake(pending, request)))
@@ -377,6 +384,7 @@ class Listener:
             gone=self._link_gone,
         )
         accept = http_head.accept_key(request.one("sec-websocket-key") or "")
+        self.shares.let_in(pending.address, self._clock())
         if pending.hand_over(http_head.switching(accept, admitted.subprotocol, extensions), link.attach):
             self._census.handshakes -= 1
             self._pending.discard(pending)

@@ -93,7 +93,11 @@ def station_address(hop: str, request: Request, networks: Sequence[Network]) -> 
     """
     if not networks or not is_trusted(hop, networks):
         return hop
-    forwarded = tokens(request.all("x-forwarded-for")) or request.all("x-real-ip")[:1]
+    return behind(hop, tokens(request.all("x-forwarded-for")) or request.all("x-real-ip")[:1], networks)
+
+
+def behind(hop: str, forwarded: Sequence[str], networks: Sequence[Network]) -> str:
+    """Return the rightmost address that a trusted `hop` has forwarded and that is no trusted one; else the last hop."""
     for entry in reversed(forwarded):
         address = address_of(entry)
         if address is None:

@@ -54,7 +54,6 @@ class Pending(asyncio.Protocol):
         "_host",
         "_searched",
         "_state",
-        "_too_many",
         "address",
         "connected",
         "due",
@@ -62,6 +61,7 @@ class Pending(asyncio.Protocol):
         "hop",
         "peer",
         "task",
+        "too_many",
         "transport",
     )
 
@@ -70,7 +70,8 @@ class Pending(asyncio.Protocol):
         self._head = b""
         self._searched = 0
         self._state = _State.HEAD
-        self._too_many: Refused | None = None
+        self.too_many: Refused | None = None
+        """Why it is refused whatever it says."""
         self.due = 0.0
         """When its head, or the decision, must have come."""
         self.head_limits = head_limits
@@ -83,7 +84,7 @@ class Pending(asyncio.Protocol):
 
     def begin(self) -> None:
         """Count the connection: when it is accepted where something comes before HTTP, else when it is there."""
-        self._too_many = self._host.accepted(self)
+        self.too_many = self._host.accepted(self)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin to wait for the head."""
@@ -116,7 +117,7 @@ class Pending(asyncio.Protocol):
             self._ask(http_head.read_request(head, count))
 
     def _ask(self, request: Request | Refused) -> None:
-        refused = self._too_many or (request if isinstance(request, Refused) else None)
+        refused = self.too_many or (request if isinstance(request, Refused) else None)
         if refused is None and isinstance(request, Request):
             self._state = _State.DECIDING
             refused = self._host.requested(self, request)

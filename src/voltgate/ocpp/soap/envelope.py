@@ -2,7 +2,8 @@
 
 Nothing is guessed from raw bytes: version and operation are taken from the parsed body, the identity from the parsed
 header. An ambiguous message is refused, because a backend gets the same bytes and may read them differently: two
-identities, two actions, an Action of another operation, document types, processing instructions.
+identities, two actions, an Action of another operation, document types, processing instructions, and texts that a
+comment or a CDATA section breaks.
 Source: SOAP 1.2 part 1 section 5; SOAP 1.1 section 4; WS-Addressing 1.0 section 3; OCPP-S 1.6 section 3.
 """
 
@@ -14,6 +15,7 @@ from typing import NoReturn
 
 from lxml import etree
 
+from voltgate.ocpp.soap.broken_texts import breaks_a_text
 from voltgate.ocpp.soap.characters import document
 from voltgate.ocpp.soap.faults import Fault, Subcode, fault, fault_11
 from voltgate.ocpp.soap.names import (
@@ -170,6 +172,8 @@ def _tree(raw: bytes, largest: int) -> etree._Element:
         raise _Refused("The message holds too many elements")
     if _has_instructions(root):
         raise _Refused("The message has processing instructions")
+    if breaks_a_text(text):
+        raise _Refused("A comment or a CDATA section breaks a text")
     return root
 
 

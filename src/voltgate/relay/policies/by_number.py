@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from voltgate.ocpp.ids import connector_of, request_of, reservation_of
 from voltgate.ocpp.messages import Call, Respond
+from voltgate.ocpp.secrets import veiled
 from voltgate.relay.context import Context
 from voltgate.relay.plan import Plan
 
@@ -21,22 +22,34 @@ OF_CONNECTORS = frozenset({"StatusNotification", "NotifyEVChargingNeeds", "Notif
 
 
 def report(context: Context, call: Call, respond: Respond) -> None:
-    """Send a report to the backend that asked for it, and to no other."""
-    _to_owner(context, call, respond, "request", request_of(call))
+    """Send a report to the backend that asked for it, and to no other; secrets in it only to whom they are for."""
+    plan = _plan(context, call, "request", request_of(call))
+    if not all(context.permit(name).credentials for name in plan.named):
+        call = _veiled(call)
+    context.answer(plan, call, respond)
+
+
+def _veiled(call: Call) -> Call:
+    """Return a report without the values of secrets; one that cannot be read, without anything."""
+    try:
+        payload = veiled(call.payload)
+    except ValueError:
+        payload = b"{}"
+    return call if payload is None else call.with_payload(payload)
 
 
 def reservation(context: Context, call: Call, respond: Respond) -> None:
     """Tell the backend that reserved what became of it."""
-    _to_owner(context, call, respond, "reservation", reservation_of(call))
+    context.answer(_plan(context, call, "reservation", reservation_of(call)), call, respond)
 
 
-def _to_owner(context: Context, call: Call, respond: Respond, kind: str, number: int | None) -> None:
+def _plan(context: Context, call: Call, kind: str, number: int | None) -> Plan:
+    """Return the plan of a call that names a number: by it whose that is, else the rules'."""
     found = None if context.single else context.ledger.numbers.inward(kind, number)
     owner = None if found is None else found[0]
     plan = context.plan(call, owner)
-    if owner is not None and plan.answer == (owner,):
-        plan = Plan((owner,), owned=True)  # it is nobody else's business
-    context.answer(plan, call, respond)
+    is_owned = owner is not None and plan.answer == (owner,)
+    return Plan(plan.answer, owned=True) if is_owned else plan  # it is nobody else's business
 
 
 def of_connector(context: Context, call: Call, respond: Respond) -> None:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from voltgate.ocpp.ids import is_ambiguous
 from voltgate.ocpp.messages import SEND, Call, Handler, Reason, Reply, Respond, Unanswered
 from voltgate.ocpp.refusals import refusal
 from voltgate.relay.context import Context
-from voltgate.relay.events import CommandRefused
 from voltgate.relay.numbers import asker_of
-from voltgate.relay.permit import Absorb, Part, Permit, Refuse, overlay
+from voltgate.relay.permit import Absorb, Part, Permit, Refuse, is_doubtful, overlay, veil
 from voltgate.relay.policies.touching import objection_to
-from voltgate.relay.policy import Wrap
+from voltgate.relay.policy import Refused, Wrap
 
 _MOST_PRIVATE, _LONGEST = 100, 1000
 """Keys that are kept private for one backend at one station, and characters of a key or a value."""
@@ -26,15 +24,15 @@ class _Asking:
 
     backend: str
     call: Call
-    refused: Callable[[str], None]
+    refused: Refused
     why: str = ""
     outcome: str = "passed"
 
 
-def permits(permit: Permit, refused: Callable[[str], None]) -> Wrap:
+def permits(permit: Permit, refused: Refused) -> Wrap:
     """Return the wrap that lets a backend's calls through as far as `permit` goes, and keeps the audit trail.
 
-    `refused` counts what is refused, by its action.
+    `refused` is told of what is refused.
     """
 
     def wrap(context: Context, handler: Handler) -> Handler:
@@ -43,13 +41,11 @@ def permits(permit: Permit, refused: Callable[[str], None]) -> Wrap:
     return wrap
 
 
-def _judge(
-    context: Context, permit: Permit, refused: Callable[[str], None], handler: Handler, call: Call, respond: Respond
-) -> None:
+def _judge(context: Context, permit: Permit, refused: Refused, handler: Handler, call: Call, respond: Respond) -> None:
     backend = asker_of(call)
     match permit.judge(context.version, call):
         case Refuse(reply=reply, why=why):
-            _refuse(context, _Asking(backend, call, refused, why), respond, reply)
+            _refuse(_Asking(backend, call, refused, why), respond, reply)
         case Absorb(reply=reply, keys=keys):
             _keep_private(context, backend, keys)
             names = ", ".join(sorted(keys))[:_LONGEST]
@@ -71,28 +67,26 @@ def _keep_private(context: Context, backend: str, keys: Mapping[str, str]) -> No
     context.ledger.note(f"private:{backend}", dict(list(private.items())[-_MOST_PRIVATE:]))
 
 
-def _refuse(context: Context, asking: _Asking, respond: Respond, reply: Reply) -> None:
-    backend, call = asking.backend, asking.call
-    context.ledger.audit(backend, call, "refused", reply, asking.why)
-    asking.refused(call.action)
-    context.emit(CommandRefused(context.station, backend, call.action[:100], asking.why))
+def _refuse(asking: _Asking, respond: Respond, reply: Reply) -> None:
+    asking.refused(asking.call, reply, asking.why)
     respond(reply)
 
 
 def _pass(context: Context, permit: Permit, handler: Handler, asking: _Asking, respond: Respond) -> None:
     """Hand on a call that the permit allows, unless it touches what is another backend's: now, or when it is sent."""
     call = asking.call
-    why = "two readers may understand it differently" if not context.single and is_ambiguous(call) else None
+    is_unread = permit.lets_all_pass and not context.single
+    why = "two readers may understand it differently" if is_unread and is_doubtful(call) else None
     why = why or objection_to(context, permit, asking.backend, call)
     if why is not None:
         asking.why = why
-        _refuse(context, asking, respond, refusal(context.version, call))
+        _refuse(asking, respond, refusal(context.version, call))
         return
     if call.kind == SEND:
         handler(call, respond)
         return
     call.objection = partial(_object_now, context, permit, asking)
-    handler(call, partial(_replied, context, asking, respond))
+    handler(call, partial(_replied, context, permit, asking, respond))
 
 
 def _object_now(context: Context, permit: Permit, asking: _Asking) -> Reply | None:
@@ -104,17 +98,20 @@ def _object_now(context: Context, permit: Permit, asking: _Asking) -> Reply | No
     return refusal(context.version, asking.call)
 
 
-def _replied(context: Context, asking: _Asking, respond: Respond, reply: Reply) -> None:
-    """Write down what the station answered, and pass the answer on with what the backend believes to have set."""
+def _replied(context: Context, permit: Permit, asking: _Asking, respond: Respond, reply: Reply) -> None:
+    """Write down what the station answered, and pass on what the backend may see, with what it believes to have set."""
     if isinstance(reply, Unanswered) and reply.reason is Reason.REFUSED:
         asking.why, asking.outcome = reply.description, "refused"  # the station is not registered
     if asking.outcome == "refused":
-        _refuse(context, asking, respond, reply)
+        _refuse(asking, respond, reply)
         return
+    origin = reply.origin
+    if not permit.credentials:
+        reply = veil(asking.call, reply)
     private = context.ledger.fact(f"private:{asking.backend}")
     if private:
         reply = overlay(asking.call, reply, private)
-    outcome = asking.outcome if reply.origin is not None else "absorbed"
+    outcome = asking.outcome if origin is not None else "absorbed"
     outcome = "undelivered" if isinstance(reply, Unanswered) else outcome
     context.ledger.audit(asking.backend, asking.call, outcome, reply, asking.why)
     respond(reply)

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from voltgate.ocpp.actions import BOOT, plain_action
+from voltgate.ocpp.actions import BOOT, SIGNED, plain_action
 from voltgate.ocpp.dialect import is_modern
 from voltgate.ocpp.ids import plain_fields
 from voltgate.ocpp.messages import Call
+from voltgate.ocpp.wrapped import wrapped
 from voltgate.relay.context import Context
 from voltgate.relay.numbering import named_transaction, objection, transaction_of
+from voltgate.relay.numbers import is_beyond
 from voltgate.relay.permit import Limit, Permit, concerns_limit, profile_fault
 from voltgate.relay.transaction import Transaction
 
@@ -22,13 +24,20 @@ _BOOT = Call("", BOOT, b"{}")
 
 def objection_to(context: Context, permit: Permit, name: str, call: Call) -> str | None:
     """Return why a command must not pass although the backend may ask such things; None if it may."""
+    inside = wrapped(call)
+    asked, is_sealed = (inside, True) if inside is not None else (call, call.action.endswith(SIGNED))
+    fault = _objection_to(context, permit, name, asked)
+    return fault or objection(context.ledger, name, asked, single=context.single, is_sealed=is_sealed)
+
+
+def _objection_to(context: Context, permit: Permit, name: str, call: Call) -> str | None:
     limit = None if permit.limit else concerns_limit(context.version, call)
     fault = profile_fault(call)
     if fault is None and not context.single:
         fault = _touches_another(context, permit, name, call, limit)
     if fault is None and limit is not None:
         fault = _limits(context, name, limit)
-    return fault or objection(context.ledger, name, call, single=context.single)
+    return fault
 
 
 def _touches_another(context: Context, permit: Permit, name: str, call: Call, limit: Limit | None) -> str | None:
@@ -67,7 +76,7 @@ def _of_another(context: Context, name: str, call: Call) -> str | None:
     meant = tx or _meant(context, named)
     if meant is not None and meant.owner != name:
         return "the transaction belongs to another backend"
-    known = tx is not None or name in context.plan(_BOOT).answer
+    known = tx is not None or (not is_beyond(named) and name in context.plan(_BOOT).answer)
     return None if known else "this backend has no such transaction"
 
 

@@ -29,6 +29,7 @@ from voltgate.csms.model import (
     Token,
     Transaction,
 )
+from voltgate.ocpp.folding import fold
 from voltgate.store.address import SQLITE
 from voltgate.store.csms import tables
 from voltgate.store.csms.listing import Listed, Listing, Order
@@ -326,7 +327,7 @@ def _transactions(wanted: TransactionFilter) -> tuple[tuple[ColumnElement[bool],
         conditions += (tables.IS_ESTIMATED if wanted.estimated else table.estimated == "",)
     if wanted.text is None:
         return (conditions,)
-    called = [table.station == name for name in sorted({wanted.text, wanted.text.casefold()})]
+    called = [table.station == name for name in sorted({wanted.text, wanted.text.casefold(), fold(wanted.text)})]
     called += [
         table.ref == wanted.text,
         and_(tables.IS_CALLED, table.called == wanted.text),

@@ -16,6 +16,8 @@ from typing import Any
 
 import msgspec
 
+from voltgate.ocpp.secrets import SECRET
+
 STARS = "***"
 
 _TOKEN = re.compile(
@@ -24,12 +26,6 @@ _TOKEN = re.compile(
     r"|token(?:_?(?:id|uid|no|num|value))?(?=$|\"|\s*[=:])",
     re.IGNORECASE,
 )
-_SECRET = re.compile(
-    r"passw|passphrase|passcode|(?<!by)pass\b|secret|private_?key|auth\w{0,30}key|api_?key|credential|psk|pwd|(sim|^)_?pin\b"
-    r"|exire(quest|sponse)|(?:access|auth|api|bearer|refresh)_?token",
-    re.IGNORECASE,
-)
-"""Names of fields, of configuration keys and of variables."""
 _NAMES = ("key", "Key", "name", "Name", "messageId")
 """Where a name stands beside a value, besides variables and components (2.x)."""
 _VALUES = frozenset({"value", "attributeValue", "actualValue", "data", "Value"})
@@ -111,7 +107,7 @@ class Mask:
         if self.off or not _may_hold(text.encode(errors="replace")):
             return text
         readable = _without_access(_without_escapes(text))
-        if _PEM in readable.upper() or _SECRET.search(readable):
+        if _PEM in readable.upper() or SECRET.search(readable):
             return f"({len(text)} characters that name a secret are not kept)"
         if _TOKEN.search(readable):
             masked = _FIELD.sub(self._field, readable) if len(readable) <= _LONGEST else readable
@@ -167,7 +163,7 @@ class Mask:
         """Return whether a name is that of a "token" or a "secret"; "" for neither."""
         known = self._kinds.get(name)
         if known is None:
-            known = "secret" if _SECRET.search(name) else "token" if _TOKEN.search(name) else ""
+            known = "secret" if SECRET.search(name) else "token" if _TOKEN.search(name) else ""
             _remember(self._kinds, name, known)
         return known
 
@@ -263,7 +259,7 @@ def _is_address(small: bytes) -> bool:
 
 def _names(text: str) -> bool:
     """Return whether a token or a secret is named in a text."""
-    return _TOKEN.search(text) is not None or _SECRET.search(text) is not None
+    return _TOKEN.search(text) is not None or SECRET.search(text) is not None
 
 
 def _may_tell(text: str) -> bool:

@@ -8,6 +8,7 @@ from voltgate.web.api import (
     alerts,
     audit,
     backends,
+    callbacks,
     calls,
     configuration,
     events,
@@ -27,6 +28,6 @@ def routers() -> list[APIRouter]:
     """Return the routers; they use the queries in `request.app.state.queries`."""
     resources = (
         stations, calls, sessions, backends, routes, waiting, nodes, events, live, messages, audit, owed, alerts,
-        configuration, security,
+        configuration, callbacks, security,
     )  # fmt: skip
     return [resource.router for resource in resources]

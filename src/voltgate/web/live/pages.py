@@ -85,8 +85,9 @@ class Pages:
 
     async def _known(self, socket: WebSocket) -> tuple[bytes, Caller]:
         """Return whose page it is, by the digest of the token. Raise Closed."""
+        address = address_of(socket)
         try:
-            self._strangers.begin()
+            self._strangers.begin(address)
         except Problem:
             raise Closed(FULL, "Too many have not said who they are: come back later.") from None
         try:
@@ -95,7 +96,7 @@ class Pages:
         except TimeoutError:
             raise Closed(LATE, "The first message says who you are, and did not come.") from None
         finally:
-            self._strangers.end()
+            self._strangers.end(address)
         try:
             token = _token_of(said, socket)
             return digest_of(token), self._access.admit(token, address_of(socket)).caller
@@ -104,9 +105,9 @@ class Pages:
 
     async def _serve(self, socket: WebSocket, digest: bytes, caller: Caller) -> None:
         try:
-            self._pages.begin()
-        except Problem:
-            raise Closed(FULL, f"{PAGES} pages are open: close one, or come back later.") from None
+            self._pages.begin(caller.name)
+        except Problem as full:
+            raise Closed(FULL, full.detail.replace("streams", "pages")) from None
         page = _Page(socket, self.topics, caller)
         try:
             async with asyncio.TaskGroup() as group:
@@ -119,7 +120,7 @@ class Pages:
         except* (Closed, WebSocketDisconnect) as ends:
             raise next(iter(ends.exceptions)) from None
         finally:
-            self._pages.end()
+            self._pages.end(caller.name)
             page.end()
         if withdrawn:
             raise Closed(UNKNOWN, ENDED)

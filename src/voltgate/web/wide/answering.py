@@ -72,6 +72,7 @@ class _Answers:
             "match": self._if_here(self._match),
             "call": self._call,
             "disconnect": self._disconnect,
+            "forget callback": self._forget_callback,
             "messages": lambda body: messages_here(queries, body),
             "events": lambda body: events_here(queries, body),
             "history": lambda body: history.history_here(queries, body),
@@ -147,6 +148,10 @@ class _Answers:
 
     async def _disconnect(self, body: Body) -> Body:
         one_station.end(self._queries, self._held(body), body["by"])
+        return {}
+
+    async def _forget_callback(self, body: Body) -> Body:
+        await one_station.forget_callback_here(self._queries, self._held(body), body["by"])
         return {}
 
     # The node itself.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import TypeVar
 
 import structlog
@@ -52,6 +53,22 @@ def end(queries: Queries, identity: str, by: str) -> None:
     session = queries.session(identity)
     log.info("station is disconnected", station=session.identity, by=by)
     session.end(GOING_AWAY, "Disconnected by an operator")
+
+
+async def forget_callback(queries: Queries, identity: str, by: str) -> None:
+    """Forget where a SOAP station said that it is called. Raise Problem: 404, 409, 503 and 504."""
+    if await _ask(queries, "forget callback", identity, {"by": by}, Done) is None:
+        await forget_callback_here(queries, identity, by)
+
+
+async def forget_callback_here(queries: Queries, identity: str, by: str) -> None:
+    """Forget it of a station that is connected here, or nowhere. Raise Problem: 404, 409, 503."""
+    station = queries.find(identity)
+    refused = None if queries.forget_callback is None else await queries.forget_callback(station.identity)
+    if refused is not None:
+        status, reason = refused
+        raise Problem(status, HTTPStatus(status).phrase, f"{reason}.")
+    log.info("the callback address of a station is forgotten", station=station.identity, by=by)
 
 
 async def call(queries: Queries, identity: str, by: str, asked: models.CallAsked) -> models.CallAnswered:

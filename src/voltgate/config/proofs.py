@@ -1,0 +1,78 @@
+"""Proofs: whether stations that anybody can dial as show somebody who they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from voltgate.config.advice import admitting, named
+from voltgate.config.backends import Backend
+from voltgate.config.draft import Draft, Finding
+from voltgate.config.hosts import is_loopback
+from voltgate.config.lines import Path
+
+CLAIMED = "claimed"
+"""The route of stations that only a claim admits."""
+
+_WRITE = 'write password, password_hook or auth_lookup here, or auth = "none" if that is meant'
+
+
+def check_proofs(draft: Draft) -> Iterator[Finding]:
+    """Yield the entries by which anybody is let in as anybody, unless they say that this is meant."""
+    config = draft.config
+    if all(listener.security_profiles == (3,) for listener in config.listen.stations):
+        return
+    for number, entry in enumerate(config.stations):
+        if entry.auth is None and not entry.proven:
+            yield from _unproven(draft, ("stations", number), entry.route)
+    if config.unknown.policy == "route" and config.unknown.auth is None:
+        yield from _unproven(draft, ("unknown",), config.unknown.route)
+    if not any(entry.match == "*" for entry in config.stations):
+        for name in _claimants(draft):
+            if not _hears(config.backends[name]):
+                yield Finding(("backends", name), f"{_blind(name)} that it claims; {_ENTRY}")
+
+
+_ENTRY = (
+    'write [[stations]] with match = "*", route = "claimed", and password, password_hook or auth_lookup, or auth = '
+    '"none" if that is meant'
+)
+
+
+def _unproven(draft: Draft, path: Path, written: str | None) -> Iterator[Finding]:
+    config, route = draft.config, written or draft.config.only_route
+    write = _WRITE if path[0] == "stations" else 'write [[stations]] for them, or auth = "none" if that is meant'
+    by_gateway = route in config.routes and config.admit(str(route)) == "gateway"
+    asked = [] if by_gateway else list(_asked(draft, written, str(route)))
+    deaf = next((name for name in asked if not _hears(config.backends[name])), None)
+    if deaf is not None:
+        yield Finding(path, f"{_blind(deaf)} here; {write}")
+        return
+    open_to_all = next((each.url for each in config.listen.stations if not is_loopback(each.host)), None)
+    agrees = next((name for name in asked if not config.backends[name].websocket_template), None)
+    if open_to_all is not None and (by_gateway or agrees is not None):
+        who = "the gateway lets in" if by_gateway else f'backend "{agrees}" agrees to'
+        yield Finding(path, f"{who} whoever comes to {open_to_all} as whoever it says to be; {write}")
+
+
+def _asked(draft: Draft, written: str | None, route: str) -> Iterator[str]:
+    """Yield the backends that are asked whether such a station may come in."""
+    config = draft.config
+    if route in config.routes:
+        for rule in admitting(config.routes[route]):
+            for names in rule.answer.choices:
+                yield from (name for name in named(draft, names) if name in config.backends)
+    if written in (None, CLAIMED):
+        yield from _claimants(draft)
+
+
+def _claimants(draft: Draft) -> Iterator[str]:
+    return (name for name in draft.config.backends if draft.written(("backends", name, "claims")))
+
+
+def _hears(backend: Backend) -> bool:
+    """Return whether a backend that answers a handshake is shown what the station proves itself by."""
+    return not backend.websocket_template or (backend.username is None and backend.forward != "never")
+
+
+def _blind(name: str) -> str:
+    return f'backend "{name}" is not shown what stations prove themselves by, and lets anybody in as any station'
