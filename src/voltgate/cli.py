@@ -10,6 +10,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -351,21 +352,27 @@ def _the_database(config: Path | None) -> Iterator[URL]:
         raise typer.Exit(2) from None
 
 
-_ELSEWHERE = {
-    "client.cli": "stations sessions backends nodes drain undrain claims claim waiting tail events send",
-    "client.charging": "networks id-tokens transactions",
-    "client.managing": "csms-stations reservations commands tariffs",
-    "client.operating": ("reset start stop unlock availability limit trigger firmware logs configuration command jobs"),
-    "client.history": "log record",
-    "client.callbacks": "callbacks",
-    "client.alerting": "alerts",
-    "client.explaining": "explain",
-    "client.replaying": "replay",
-    "client.security": "security certificates",
-    "client.people": "users",
-    "simulator.cli": "simulate demo backend",
-}
-"""The modules whose commands are imported only if one of them is called, or all are listed."""
+_ELSEWHERE: tuple[tuple[str, Callable[[], ModuleType]], ...] = (
+    (
+        "stations sessions backends nodes drain undrain claims claim waiting tail events send",
+        lambda: import_module("voltgate.client.cli"),
+    ),
+    ("networks id-tokens transactions", lambda: import_module("voltgate.client.charging")),
+    ("csms-stations reservations commands tariffs", lambda: import_module("voltgate.client.managing")),
+    (
+        "reset start stop unlock availability limit trigger firmware logs configuration command jobs",
+        lambda: import_module("voltgate.client.operating"),
+    ),
+    ("log record", lambda: import_module("voltgate.client.history")),
+    ("callbacks", lambda: import_module("voltgate.client.callbacks")),
+    ("alerts", lambda: import_module("voltgate.client.alerting")),
+    ("explain", lambda: import_module("voltgate.client.explaining")),
+    ("replay", lambda: import_module("voltgate.client.replaying")),
+    ("security certificates", lambda: import_module("voltgate.client.security")),
+    ("users", lambda: import_module("voltgate.client.people")),
+    ("simulate demo backend", lambda: import_module("voltgate.simulator.cli")),
+)
+"""Commands, and the modules that have them: these are imported only if one is called, or all are listed."""
 
 
 def _add_commands() -> None:
@@ -373,9 +380,9 @@ def _add_commands() -> None:
     if sys.argv[1:] == ["--version"]:
         return
     called = next((argument for argument in sys.argv[1:] if not argument.startswith("-")), None)
-    for module, names in _ELSEWHERE.items():
+    for names, imported in _ELSEWHERE:
         if called is None or called in names.split():
-            app.add_typer(import_module(f"voltgate.{module}").app)
+            app.add_typer(imported().app)
 
 
 def _mistakes() -> tuple[type[ConfigErrors], ...]:

@@ -444,7 +444,7 @@ ROWS: Mapping[type[BaseModel], Mapping[str, Row]] = {
         "ping": Row(20, lambda r: listener(r).settings.link.ping),
         "misses": Row(5, lambda r: listener(r).settings.link.misses),
         "client_authority": Row("a.pem", lambda r: Path(listener(r).settings.client_authority or "").name),
-        "security_profiles": Row([2], lambda r: list(listener(r).settings.profiles)),
+        "security_profiles": Row([2], lambda r: list(listener(r).settings.profiles or ())),
         "organizations": Row(["Ours"], lambda r: list(listener(r).settings.organizations)),
         "revocation_lists": Row(
             ["revoked.pem"],
@@ -565,7 +565,7 @@ ROWS: Mapping[type[BaseModel], Mapping[str, Row]] = {
             "http://y.example/{hash}", lambda r: station(r).credentials.certificates, beside=LOOKUP
         ),
         "organizations": Row(["Ours"], lambda r: list(station(r).credentials.organizations), beside=LOOKUP),
-        "security_profiles": Row([2], lambda r: list(station(r).entry.profiles), beside=PASSWORD),
+        "security_profiles": Row([2], lambda r: list(station(r).entry.profiles or ()), beside=PASSWORD),
         "aliases": Row(["/odd/path"], known("", "/odd/path"), True, beside=ONE),
         "versions": Row(["ocpp1.6"], lambda r: list(station(r).versions)),
         "window": Row(3, lambda r: session(r).window),

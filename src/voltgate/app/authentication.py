@@ -26,12 +26,12 @@ from voltgate.directory.throttle import Throttle
 from voltgate.ocpp.folding import folding
 
 _A_PAGE = Refused(403, "A web page that is not of this machine may come as no station that nobody has made known")
-_SWITCHING, _NO = 101, (401, 403)
-"""What a backend lets a station in with, and what it says to one that has not proved who it is."""
 _BLIND = Refused(503, "The database is away: nobody knows how this station may come", (("Retry-After", "10"),))
 _LOWER = (
     "This station comes with security profile {}, below the {} that it has come with before: an operator can let it"
 )
+_SWITCHING, _NO = 101, (401, 403)
+"""What a backend lets a station in with, and what it says to one that has not proved who it is."""
 _CHALLENGE = ("WWW-Authenticate", 'Basic realm="voltgate"')
 
 
@@ -65,7 +65,8 @@ class Authentication:
         least = self.security.of(station.key).profile
         if least == CERTIFICATE and wanted.profiles is None:
             wanted = replace(wanted, profiles=frozenset({CERTIFICATE}))
-        came = arrival(station, shown, handshake.authorization is not None, wanted, time.time(), self._fold)
+        fold = folding(case_sensitive=self._passwords.case_sensitive)
+        came = arrival(station, shown, handshake.authorization is not None, wanted, time.time(), fold)
         if isinstance(came, Unfit):
             return _refused(MISSING) if came.is_missing else Refused(403, came.reason)
         if not came.proven:
@@ -82,9 +83,6 @@ class Authentication:
     def came(self, station: Station, arrival: Arrival) -> None:
         """Note that a station has come in: with no lower profile from now on."""
         self.security.came(station.key, station.identity, arrival)
-
-    def _fold(self, identity: str) -> str:
-        return folding(case_sensitive=self._passwords.case_sensitive)(identity)
 
     def attempt(self, station: Station, handshake: Handshake) -> Callable[[int | None], None] | Refused:
         """Begin a try that a backend decides on: return what is told of its status, or the refusal of one too many.

@@ -138,7 +138,7 @@ def _who_stations_are(config: Config) -> Iterator[Judged]:
 
 
 def _proof(config: Config, entry: StationEntry) -> str:
-    return "checked" if entry.checked else _admission(config, config.route_of(entry))
+    return "checked" if entry.proven else _admission(config, config.route_of(entry))
 
 
 def _admission(config: Config, route: str) -> str:

@@ -19,10 +19,10 @@ _WRITE = 'write password, password_hook or auth_lookup here, or auth = "none" if
 def check_proofs(draft: Draft) -> Iterator[Finding]:
     """Yield the entries by which anybody is let in as anybody, unless they say that this is meant."""
     config = draft.config
-    if not config.listen.stations:
+    if all(listener.security_profiles == (3,) for listener in config.listen.stations):
         return
     for number, entry in enumerate(config.stations):
-        if entry.auth is None and not entry.checked:
+        if entry.auth is None and not entry.proven:
             yield from _unproven(draft, ("stations", number), entry.route)
     if config.unknown.policy == "route" and config.unknown.auth is None:
         yield from _unproven(draft, ("unknown",), config.unknown.route)

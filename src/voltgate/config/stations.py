@@ -163,6 +163,11 @@ class StationEntry(Section):
             return self.auth == "basic"
         return any(each is not None for each in (self.password, self.password_hook, self.auth_lookup))
 
+    @property
+    def proven(self) -> bool:
+        """Whether it shows here who it is: by its password, or by a certificate of its own."""
+        return self.checked or self.security_profiles == (3,)
+
     def protocol(self, base: Protocol) -> Protocol:
         """Return `base` with the overrides of this entry."""
         own = {name: value for name in _OVERRIDES if (value := getattr(self, name)) is not None}
