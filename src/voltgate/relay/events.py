@@ -340,10 +340,7 @@ class JournalShrunk:
 
 @dataclass(frozen=True, slots=True)
 class CertificateExpiring:
-    """A certificate ends soon, or has ended. `name` says whose it is, `at` its end (ISO 8601), `days` until then.
-
-    `reminder`: it is told of when so many days are left, or fewer.
-    """
+    """The certificate of `name` ends in `days`, `at` (ISO 8601), or has ended: told of at `reminder` days, or fewer."""
 
     name: str
     at: str

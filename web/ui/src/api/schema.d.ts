@@ -4741,6 +4741,23 @@ export interface components {
             old_valid_for: number;
         };
         /**
+         * Rotation
+         * @description How a token is exchanged for another one.
+         */
+        Rotation: {
+            /**
+             * Expires In
+             * @description Seconds that the new one is valid; null: as long as the former one would have been.
+             */
+            expires_in?: number | null;
+            /**
+             * Overlap
+             * @description Seconds that the former one is let in yet, while its users change.
+             * @default 86400
+             */
+            overlap?: number;
+        };
+        /**
          * Route
          * @description A route. `rules` are as they are configured, the first that matches counts.
          */
