@@ -436,6 +436,11 @@ ROWS: Mapping[type[BaseModel], Mapping[str, Row]] = {
     },
     Listen: {
         "http": Row(MOVED, lambda r: r.process._web and f"127.0.0.1:{r.process._web.server.port}"),
+        "http_tls": Row(
+            {"certificate": "a.pem", "key": "a.key"},
+            lambda r: r.process._web and r.process._web.server._config.ssl is not None,
+            True,
+        ),
         "uploads": Row(MOVED, lambda r: r.process._uploads),
         "reuse_port": Row(True, lambda r: listener(r).settings.reuse_port),
     },

@@ -278,7 +278,7 @@ def test_help_needs_no_http_client(voltgate: Terminal) -> None:
     ended = subprocess.run([*VOLTGATE, "--help"], env=env, capture_output=True, text=True, timeout=60, check=True)
     assert "stations" in ended.stdout
     assert "httpx2" not in ended.stderr
-    assert "voltgate.client.cli" in ended.stderr
+    assert "voltgate.client.output" in ended.stderr
     assert "voltgate.client.api" not in ended.stderr
 
 

@@ -74,7 +74,7 @@ IN_THE_CLEAR = 'stations = ["ws://0.0.0.0:9000"]\nsoap = ["http://0.0.0.0:9001"]
                 "read and changed on the way. Write https:// with certificate and key; or listen on 127.0.0.1, behind "
                 "a proxy that speaks TLS",
                 "open 4: listen.http: 0.0.0.0 by plain HTTP: tokens, passwords and all that the API says can be read "
-                "on the way. Write 127.0.0.1, and put a proxy that speaks TLS before it",
+                "on the way. Write http_tls with certificate and key; or 127.0.0.1, behind a proxy that speaks TLS",
             ],
         ),
         (

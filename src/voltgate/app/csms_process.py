@@ -203,7 +203,7 @@ class CsmsProcess(Life):
 
     def _say_ready(self, ready: Callable[[Running], None]) -> None:
         config, source = self._active.config, self._active.loaded.source
-        http = None if self._web is None else f"http://{config.listen.http}"
+        http = None if self._web is None else config.listen.http_url
         consumed = tuple(self._parts.nodes)
         log.info("answering", backends=", ".join(consumed), http=http, version=__version__)
         ready(Running({}, http, source, tuple(config.backends), consumed))

@@ -12,6 +12,7 @@ from voltgate.app.csms import parts_of
 from voltgate.app.gauges import csms_numbers, store_numbers
 from voltgate.app.readiness import configuration_state, store_state, task_states
 from voltgate.app.web import Web
+from voltgate.app.web_tls import tls_of
 from voltgate.ocpp.counts import Counts
 from voltgate.telemetry.lines import ERRORS
 from voltgate.telemetry.metrics import Gauges, Sources, VoltgateCollector
@@ -49,7 +50,7 @@ def open_csms_web(active: ActiveConfiguration, parts: NodeParts) -> Web | None:
     if parts.operating is not None:
         parts.operating.add_uploads(app)
     app.add_middleware(BasePath, base=lambda: active.config.api.base_path)
-    return Web(WebServer(app, listening(*address)), access, audit=app.state.audit)
+    return Web(WebServer(app, listening(*address), tls_of(active)), access, audit=app.state.audit)
 
 
 def _readiness(active: ActiveConfiguration, parts: NodeParts) -> dict[str, Any]:

@@ -191,7 +191,7 @@ class Process(Life):
 
     def _say_ready(self, ready: Callable[[Running], None]) -> None:
         config = self._active.config
-        http = None if self._web is None else f"http://{config.listen.http}"
+        http = None if self._web is None else config.listen.http_url
         listeners, source = self._parts.listeners.addresses(), self._active.loaded.source
         running = Running(listeners, http, source, tuple(config.backends), unknown=config.unknown.policy)
         by_key = {CARRIERS[carrier].key: urls for carrier, urls in listeners.items()}

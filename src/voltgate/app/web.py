@@ -16,6 +16,7 @@ from voltgate.app.csms import parts_of
 from voltgate.app.gauges import sources_of
 from voltgate.app.readiness import Readiness
 from voltgate.app.route_editing import RouteEditing
+from voltgate.app.web_tls import tls_of
 from voltgate.app.worker import Worker
 from voltgate.carriers.websocket.origin import behind, is_trusted
 from voltgate.telemetry.metrics import VoltgateCollector
@@ -81,7 +82,9 @@ def open_web(
     proxies = _proxies(active)
     app.add_middleware(ProxyHeaders, proxies=proxies)
     app.state.is_proxy = proxies.is_one
-    return Web(WebServer(app, listening(*address, shared=worker is not None)), access, within, app.state.audit)
+    return Web(
+        WebServer(app, listening(*address, shared=worker is not None), tls_of(active)), access, within, app.state.audit
+    )
 
 
 def _renewing(active: ActiveConfiguration, parts: Composition) -> Callable[[], Awaitable[float]]:

@@ -21,12 +21,13 @@ def api_url_of(config: Path | None) -> str:
     from voltgate.config import ConfigErrors, read  # noqa: PLC0415 - imported only if needed
 
     try:
-        address = read(config, os.environ, wanted=["listen"]).config.listen.http_address
+        listen = read(config, os.environ, wanted=["listen"]).config.listen
     except ConfigErrors as errors:
         raise Refused(f"where the gateway's API is cannot be read: {errors.problems[0]}; say it by --url") from None
-    if address is None:
+    if listen.http_address is None:
         raise Refused(f'{config} has http = "off": that gateway has no API')
-    return f"http://{_reachable(address[0])}:{address[1]}"
+    host, port = listen.http_address
+    return f"{listen.http_url.partition(':')[0]}://{_reachable(host)}:{port}"
 
 
 def _reachable(host: str) -> str:

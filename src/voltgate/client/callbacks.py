@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from voltgate.client.api import path
 from voltgate.client.cli import ConfigFile, TokenFile, Url, asking
 
 app = typer.Typer(add_completion=False)
@@ -27,6 +26,8 @@ def forget(
     config: ConfigFile = None,
 ) -> None:
     """Forget the callback address that a SOAP station has given: the next that it gives takes its place."""
+    from voltgate.client.api import path  # noqa: PLC0415 - the help needs no HTTP client
+
     with asking(url, token_file, config) as api:
         api.ask("DELETE", path("stations", identity, "callback"))
         typer.echo(f"{identity} is called where it says next")

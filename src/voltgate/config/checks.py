@@ -73,6 +73,8 @@ def _all(draft: Draft) -> Iterator[Finding]:
     yield from _unused(draft)
     if (authority := draft.config.csms.authority) is not None:
         yield from _pair(("csms", "authority"), authority.certificate, authority.key)
+    if (pair := draft.config.listen.http_tls) is not None:
+        yield from _pair(("listen", "http_tls"), pair.certificate, pair.key)
     yield from check_security(draft)
     yield from _api(draft)
     yield from check_oidc(draft)

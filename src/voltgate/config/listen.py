@@ -173,6 +173,12 @@ class Listen(Section):
         "The API asks for a token; health and metrics do not: keep it on a private address.",
         json_schema_extra=RESTART,
     )
+    http_tls: KeyPair | None = Field(
+        default=None,
+        description='`http` by TLS: `{ certificate = "api.pem", key = "api.key" }`. Its files are read again when they '
+        "change. Without: plain HTTP.",
+        json_schema_extra=RESTART,
+    )
     uploads: Text = Field(
         default=HTTP_OFF,
         description="Address and port where stations upload to, by plain HTTP, and nothing else is served; a proxy "
@@ -196,6 +202,11 @@ class Listen(Section):
     def http_address(self) -> tuple[str, int] | None:
         """Host and port of the HTTP listener; None if it is off."""
         return None if self.http == HTTP_OFF else _host_and_port(self.http)
+
+    @property
+    def http_url(self) -> str:
+        """The URL of the HTTP listener."""
+        return f"http{'' if self.http_tls is None else 's'}://{self.http}"
 
     @property
     def uploads_address(self) -> tuple[str, int] | None:

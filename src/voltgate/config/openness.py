@@ -105,12 +105,16 @@ def _http(config: Config) -> Iterator[Judged]:
         path = ("listen", key)
         if address is None:
             yield Judged("good", path, "off")
+        elif key == "http" and config.listen.http_tls is not None:
+            yield Judged("good", path, f"{address[0]}: by TLS")
         elif is_loopback(address[0]):
             yield Judged("good", path, f"{address[0]}: only this machine reaches it, or a proxy that runs here")
         else:
+            instead = (
+                "http_tls with certificate and key; or 127.0.0.1, behind" if key == "http" else "127.0.0.1, behind"
+            )
             message = (
-                f"{address[0]} by plain HTTP: {what} can be read on the way. Write 127.0.0.1, and put a proxy that "
-                "speaks TLS before it"
+                f"{address[0]} by plain HTTP: {what} can be read on the way. Write {instead} a proxy that speaks TLS"
             )
             yield Judged("open" if key == "http" else "weak", path, message)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 from collections.abc import Callable, Iterable
 from contextlib import contextmanager
 from pathlib import Path
@@ -115,9 +116,9 @@ def listening_at(path: Path) -> socket.socket:
 
 
 class WebServer:
-    """Serves a web application on a socket that listens, until it is closed."""
+    """Serves a web application on a socket that listens, by TLS with a context, until it is closed."""
 
-    def __init__(self, app: ASGIApp, sock: socket.socket) -> None:
+    def __init__(self, app: ASGIApp, sock: socket.socket, tls: ssl.SSLContext | None = None) -> None:
         self._socket = sock
         self._config = uvicorn.Config(
             app,
@@ -131,6 +132,8 @@ class WebServer:
             lifespan="off",
             timeout_graceful_shutdown=2,
         )
+        self._config.load()
+        self._config.ssl = tls
         self._server = _Quiet(self._config)
         self._closed = False
 
