@@ -15,11 +15,12 @@ from typing import Any
 
 import pytest
 
+from tests.anybody import anybody, at_will, unnoticed
 from tests.harness import until
 from voltgate.carriers.handshake import Admitted, Handshake, Refused
 from voltgate.carriers.memory import Answering, MemoryCarrier, MemoryWire, answering, ask, pair
 from voltgate.dialler import Dialler
-from voltgate.directory.stations import Directory, Entry, Station
+from voltgate.directory.stations import Directory, Entry
 from voltgate.directory.waiting import WaitingRoom
 from voltgate.gates import Slots
 from voltgate.gateway import Gateway
@@ -215,7 +216,9 @@ class Home:
             lambda station, version: SessionSettings(),
             lambda station: Habits(),
             lambda station, version: Dialect(version),
-            _anybody,
+            anybody,
+            unnoticed,
+            at_will,
         )
         self.gateway = Gateway(snapshot, ports, self.dialler, WaitingRoom(), Nowhere())
 
@@ -252,10 +255,6 @@ def _connected(here: Home, admitted: Admitted) -> Party:
     near, far = pair("ocpp1.6")
     near.start(admitted.opened(near))
     return Party(far, _obeys, here)
-
-
-async def _anybody(station: Station, handshake: Handshake) -> None:
-    return None
 
 
 def _obeys(call: Call, respond: Respond) -> None:

@@ -9,11 +9,12 @@ from typing import Any, Literal
 
 import pytest
 
+from tests.anybody import anybody, at_will, unnoticed
 from tests.relay.stage import CALENDAR, Line, Shelf
 from voltgate.carriers.handshake import Admitted, Handshake, Refused
 from voltgate.dialler import Dialler
 from voltgate.directory.register import Register
-from voltgate.directory.stations import Directory, Entry, Station
+from voltgate.directory.stations import Directory, Entry
 from voltgate.directory.waiting import WaitingRoom
 from voltgate.gateway import Gateway
 from voltgate.ocpp.counts import Counts
@@ -128,7 +129,9 @@ class World:
             lambda station, version: SessionSettings(),
             lambda station: Habits(),
             lambda station, version: Dialect(version),
-            _anybody,
+            anybody,
+            unnoticed,
+            at_will,
             running=running,
             subprotocol_aliases=aliases or {},
         )
@@ -228,10 +231,6 @@ class World:
 def _backend(name: str, how: tuple[str, ...] | dict[str, Any]) -> Backend:
     settings: dict[str, Any] = {"endpoints": (Endpoint("ws://b"),), "permit": FULL}
     return Backend(BackendSettings(name, **settings | (how if isinstance(how, dict) else {"versions": how})))
-
-
-async def _anybody(station: Station, handshake: Handshake) -> None:
-    return None
 
 
 async def _settle() -> None:

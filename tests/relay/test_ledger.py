@@ -130,6 +130,7 @@ async def test_nothing_is_kept() -> None:
     assert heard == [True]
     assert not nowhere.lasting
     assert not nowhere.away
+    assert nowhere.owed_bytes == 0
 
 
 def test_without_a_database_nobody_else_delivers() -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
+from tests.anybody import anybody, at_will, unnoticed
 from tests.harness import until
 from tests.harness.exchange import NOW, Exchange, MemoryPost
 from tests.relay.stage import Line, Shelf
@@ -19,7 +20,7 @@ from tests.web.world import Web, serving
 from voltgate.carriers.handshake import Admitted, Handshake
 from voltgate.cluster.ports import Location, NodeState
 from voltgate.dialler import Dialler
-from voltgate.directory.stations import Directory, Entry, Station
+from voltgate.directory.stations import Directory, Entry
 from voltgate.directory.waiting import WaitingRoom
 from voltgate.gateway import Gateway
 from voltgate.ocpp.counts import Counts
@@ -75,10 +76,6 @@ class _Far:
         line = _Backend(SimpleNamespace(now=time.monotonic()))  # type: ignore[arg-type]  # all that it needs is the time
         line.subprotocol = offer[0]
         return line
-
-
-async def _anybody(station: Station, handshake: Handshake) -> None:
-    return None
 
 
 @dataclass
@@ -170,7 +167,9 @@ def _snapshot() -> Snapshot:
         lambda station, version: SessionSettings(waiting=2),
         lambda station: Habits(),
         lambda station, version: Dialect(version),
-        _anybody,
+        anybody,
+        unnoticed,
+        at_will,
     )
 
 

@@ -34,7 +34,7 @@ EVENTS = tuple(
 FIELDS = tuple(
     """
     title body details time event severity station name place evse connector status error_code vendor_error_code info
-    cleared reason transaction owner energy_wh seconds backend backends action address target version route by
+    cleared reason times transaction owner energy_wh seconds backend backends action address target version route by
     boots errors calls owed stations lasted holder at days reminder path free free_gb total total_gb node code first
     replaced retry
     """.split()
