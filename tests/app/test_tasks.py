@@ -319,6 +319,7 @@ BEGUN = {
     ("carriers/websocket/resolver.py", "_question"): "one look-up, which its askers bound",
     ("cluster/post.py", "_begin_answer"): "one answer to another node, within its asker's patience",
     ("dialler.py", "start"): "one dial, within its time; a fault fails the leg, which is dialled again",
+    ("web/audited.py", "add"): "the end of one count of refusals; the next refusal of that kind begins another",
     ("csms/job_runner.py", "_batch"): "one command of a job: what it raises is its outcome",
     ("csms/job_runner.py", "_run"): "keeps the lease of one job; ends with it",
     ("csms/job_runner.py", "run"): "one job; a fault ends all, and the supervised task begins them again",
