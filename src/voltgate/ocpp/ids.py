@@ -143,10 +143,10 @@ def _looked_at(pairs: list[tuple[str, Any]]) -> object:
 
 
 def _is_odd(value: Any) -> bool:
-    """Return whether a value is such an object, holds one, or is a whole number of more than 64 bits."""
+    """Return whether a value is such an object, holds one, or is a whole number that needs more than 64 bits."""
     if isinstance(value, list):
         return any(map(_is_odd, value))
-    return value is _ODD or (type(value) is int and abs(value) > _LARGEST)
+    return value is _ODD or (type(value) is int and abs(value) >= _UNHELD)
 
 
 def _is_ambiguous(text: bytes | msgspec.Raw) -> bool:
@@ -164,6 +164,8 @@ def _text(value: Any) -> str | None:
 _DIGITS = re.compile(r" *[+-]?[0-9]{1,20} *")
 _LARGEST = 2**63 - 1
 """What any party, and the database, may take for a number."""
+_UNHELD = 2**64
+"""What the whole numbers of few readers hold."""
 
 
 def integer(value: Any) -> int | None:
