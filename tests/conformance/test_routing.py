@@ -136,7 +136,7 @@ async def test_rt_22_data_transfer_may_have_a_rule_of_its_own(stage: Stage) -> N
 async def test_rt_23_the_answer_arrives_before_what_it_causes(stage: Stage) -> None:
     """A report's answer precedes its notifications at the backend, a thousand times."""
     await stage.backend("main")
-    await stage.gateway(limits={"messages_per_second": 0})
+    await stage.gateway(limits={"messages_per_second": 0, "commands_per_second": 0})
     station, main = await stage.meet("CP1", "ocpp2.0.1")
     for number in range(1000):
         main.send(f'[2,"{number}","GetBaseReport",{{"requestId":{number},"reportBase":"FullInventory"}}]')
