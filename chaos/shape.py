@@ -131,7 +131,7 @@ def configuration(
         "permits": {"prober": {"base": "charge", "pass": ["Reset"]}},
         "backends": {name: _backend(name, variant, shape, ports, gateway) for name in BACKENDS} | _LOCAL,
         "csms": {"tokens": "any"},
-        "stations": [{"match": "*"}],
+        "stations": [{"match": "*", "auth": "none"}],
         "log": {"format": "json"},
     }
     return toml(merged(merged(document, _routes(variant, shape)), overlay))
@@ -164,7 +164,7 @@ def _routes(variant: Variant, shape: Shape) -> dict[str, Any]:
     if variant.layout == "claims":
         rules: list[dict[str, Any]] = [{"answer": "claimant"}]
         if variant.admit == "backend":  # claims are enough
-            return {"stations": [{"match": "*", "route": "claimed"}]}
+            return {"stations": [{"match": "*", "route": "claimed", "auth": "none"}]}
         return {"routes": {"main": {"admit": variant.admit, "rules": rules}}}
     if variant.layout == "local":
         return {"routes": {"main": {"admit": variant.admit, "rules": [{"answer": "csms"}]}}}
