@@ -413,6 +413,12 @@ def listening(of: Callable[[Running], CarrierListener], scheme: str) -> dict[str
     }
 
 
+def metrics_port(running: Running) -> str | None:
+    """Where metrics are apart; None if they are not."""
+    server = None if running.process._web is None else running.process._web.more.get("metrics")
+    return None if server is None else f"127.0.0.1:{server.port}"
+
+
 AUTHORIZE = {"routes.main.rules.0.authorize": ["other", "main"]}
 MEANT = {"stations.0.auth": "none"}
 PASSWORD = {"stations.0.password": "a-station-s-own"}
@@ -441,6 +447,7 @@ ROWS: Mapping[type[BaseModel], Mapping[str, Row]] = {
             lambda r: r.process._web and r.process._web.server._config.ssl is not None,
             True,
         ),
+        "metrics": Row(MOVED, metrics_port),
         "uploads": Row(MOVED, lambda r: r.process._uploads),
         "reuse_port": Row(True, lambda r: listener(r).settings.reuse_port),
     },
@@ -914,11 +921,11 @@ def keys() -> Iterator[tuple[type[BaseModel], str]]:
 
 
 def test_every_key_has_a_row() -> None:
-    """Who adds a key says here what becomes of a change of it; `certificates` holds a section, and has one too."""
+    """Who adds a key says here what becomes of a change of it; two that hold a section have a row, too."""
     walked = {(model, key) for model, key in keys()}
     rows = {(model, key) for model, of in ROWS.items() for key in of}
     assert walked - rows == set()
-    assert {key for _, key in rows - walked} == {"certificates"}
+    assert {key for _, key in rows - walked} == {"certificates", "http_tls"}
 
 
 def changed(document: Document, ports: Mapping[str, int], changes: Mapping[str, Any]) -> Document:

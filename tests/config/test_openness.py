@@ -49,6 +49,7 @@ def test_nothing_is_open(tmp_path: Path) -> None:
     assert found["open"] == found["weak"] == []
     assert found["good"] == [
         "1: listen.http: 127.0.0.1: only this machine reaches it, or a proxy that runs here",
+        "1: listen.metrics: off",
         "1: listen.uploads: off",
         "2: listen.stations[0].url: wss://0.0.0.0:9000: by TLS",
         "4: backends.main.url: csms.example.com: by TLS, its certificate is verified",
@@ -276,12 +277,12 @@ def test_the_command(tmp_path: Path) -> None:
     assert (code, lines[0], lines[-1]) == (
         0,
         "voltgate.toml: good. Listens on wss://0.0.0.0:9000; 1 route, 1 backend.",
-        "0 open, 0 weak, 7 good.",
+        "0 open, 0 weak, 8 good.",
     )
     code, lines = run(SAFE.replace("wss://csms", "ws://csms").replace("password_hook", "name"))
-    assert (code, lines[-1]) == (0, "0 open, 2 weak, 5 good.")
+    assert (code, lines[-1]) == (0, "0 open, 2 weak, 6 good.")
     code, lines = run(SAFE + '[messages]\nmask = "none"\n')
-    assert (code, lines[-1]) == (1, "1 open, 0 weak, 7 good.")
+    assert (code, lines[-1]) == (1, "1 open, 0 weak, 8 good.")
     assert lines[1] == (
         'open  voltgate.toml:13: messages.mask: "none": passwords and cards stand in the log as they were said. Write '
         '"secrets"'

@@ -163,7 +163,7 @@ class CsmsProcess(Life):
         finally:
             await ended(telling)
             await self.consume({})
-            for server in (None if self._web is None else self._web.server, uploads):
+            for server in (*(() if self._web is None else (self._web.server, *self._web.more.values())), uploads):
                 if server is not None:
                     await server.close()
             await ended(serving)
@@ -187,6 +187,7 @@ class CsmsProcess(Life):
             tasks.append(supervision.keep("uploads", uploads.serve))
         if web is not None:
             tasks.append(supervision.keep("http", web.server.serve))
+            tasks += [supervision.keep(name, server.serve) for name, server in web.more.items()]
             tasks += [supervision.repeat(name, follow) for name, follow in web.access.tasks()]
         return tasks
 

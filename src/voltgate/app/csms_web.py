@@ -32,15 +32,20 @@ def open_csms_web(active: ActiveConfiguration, parts: NodeParts) -> Web | None:
         return None
     access = ApiAccess(active.loaded, parts.database)
     collector = VoltgateCollector(_sources(parts, access.access.refused))
-    resources = csms.routers()
+    resources, apart = csms.routers(), active.config.listen.metrics_address
+
+    def readiness() -> dict[str, Any]:
+        return _readiness(active, parts)
+
     app = application(
         collector,
-        lambda: _readiness(active, parts),
+        readiness,
         __version__,
         access.access,
         access.issued,
         resources,
         users=access.users,
+        has_metrics=apart is None,
     )
     app.state.single_sign_on = access.single_sign_on
     app.state.audit = Audit(parts.database.put)
@@ -50,7 +55,11 @@ def open_csms_web(active: ActiveConfiguration, parts: NodeParts) -> Web | None:
     if parts.operating is not None:
         parts.operating.add_uploads(app)
     app.add_middleware(BasePath, base=lambda: active.config.api.base_path)
-    return Web(WebServer(app, listening(*address), tls_of(active)), access, audit=app.state.audit)
+    more = {}
+    if apart is not None:
+        page = application(collector, readiness, __version__)
+        more["metrics"] = WebServer(page, listening(*apart, key="listen.metrics"))
+    return Web(WebServer(app, listening(*address), tls_of(active)), access, more, app.state.audit)
 
 
 def _readiness(active: ActiveConfiguration, parts: NodeParts) -> dict[str, Any]:

@@ -126,8 +126,7 @@ class Process(Life):
             self._joined = parts.cluster.begin()
         if self._web is not None:
             self._serving.append(supervision.keep("http", self._web.server.serve))
-            if self._web.within is not None:
-                self._serving.append(supervision.keep("http for workers", self._web.within.serve))
+            self._serving += [supervision.keep(name, server.serve) for name, server in self._web.more.items()]
             for name, follow in self._web.access.tasks():
                 self._tending.append(supervision.repeat(name, follow))
 
@@ -213,8 +212,8 @@ class Process(Life):
         parts.queries.close()
         if self._web is not None:
             await self._web.server.close()
-            if self._web.within is not None:
-                await self._web.within.close()
+            for server in self._web.more.values():
+                await server.close()
         if self._uploads is not None:
             await self._uploads.close()
 

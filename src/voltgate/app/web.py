@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from prometheus_client.registry import Collector
@@ -31,11 +31,11 @@ from voltgate.web.siblings import Labelled, Siblings
 
 @dataclass(frozen=True, slots=True)
 class Web:
-    """The server of a process, who may use its API, and the server that the other workers ask, if there are any."""
+    """The server of a process, who may use its API, and by name what else there is: for other workers, for metrics."""
 
     server: WebServer
     access: ApiAccess
-    within: WebServer | None = None
+    more: Mapping[str, WebServer] = field(default_factory=dict)
     audit: Audit = field(default_factory=Audit)
 
 
@@ -55,15 +55,27 @@ def open_web(
         return None
     access = ApiAccess(active.loaded, parts.database)
     collector: Collector = VoltgateCollector(replace(sources_of(parts), failed_logins=access.access.refused))
-    siblings, within = None, None
+    siblings, more = None, dict[str, WebServer]()
     if worker is not None:
         collector = Labelled(collector, worker.number, worker.restarts)
         siblings = Siblings(worker.number, range(1, worker.of + 1), worker.socket_of)
         inner = application(collector, readiness, __version__)
-        within = WebServer(inner, listening_at(worker.socket_of(worker.number)))
+        more["http for workers"] = WebServer(inner, listening_at(worker.socket_of(worker.number)))
+    apart, shared = active.config.listen.metrics_address, worker is not None
+    if apart is not None:
+        inner = application(collector, readiness, __version__, siblings=siblings)
+        more["metrics"] = WebServer(inner, listening(*apart, shared=shared, key="listen.metrics"))
     resources = (claims.router, *routers(), *csms.routers())
     app = application(
-        collector, readiness, __version__, access.access, access.issued, resources, siblings, access.users
+        collector,
+        readiness,
+        __version__,
+        access.access,
+        access.issued,
+        resources,
+        siblings,
+        access.users,
+        has_metrics=apart is None,
     )
     app.state.queries = parts.queries
     note = parts.database.put if parts.database is not None else unnoted
@@ -82,9 +94,7 @@ def open_web(
     proxies = _proxies(active)
     app.add_middleware(ProxyHeaders, proxies=proxies)
     app.state.is_proxy = proxies.is_one
-    return Web(
-        WebServer(app, listening(*address, shared=worker is not None), tls_of(active)), access, within, app.state.audit
-    )
+    return Web(WebServer(app, listening(*address, shared=shared), tls_of(active)), access, more, app.state.audit)
 
 
 def _renewing(active: ActiveConfiguration, parts: Composition) -> Callable[[], Awaitable[float]]:

@@ -179,6 +179,12 @@ class Listen(Section):
         "change. Without: plain HTTP.",
         json_schema_extra=RESTART,
     )
+    metrics: Text = Field(
+        default=HTTP_OFF,
+        description="Address and port of `/metrics`, with `/healthz` and `/readyz`, by plain HTTP and without a token; "
+        '`http` has no `/metrics` then. `"off"`: it is at `http`.',
+        json_schema_extra=RESTART,
+    )
     uploads: Text = Field(
         default=HTTP_OFF,
         description="Address and port where stations upload to, by plain HTTP, and nothing else is served; a proxy "
@@ -191,7 +197,7 @@ class Listen(Section):
         json_schema_extra=RESTART,
     )
 
-    @field_validator("http", "uploads")
+    @field_validator("http", "metrics", "uploads")
     @classmethod
     def _address(cls, text: str) -> str:
         if text != HTTP_OFF:
@@ -207,6 +213,11 @@ class Listen(Section):
     def http_url(self) -> str:
         """The URL of the HTTP listener."""
         return f"http{'' if self.http_tls is None else 's'}://{self.http}"
+
+    @property
+    def metrics_address(self) -> tuple[str, int] | None:
+        """Host and port of the listener for metrics; None if it is off."""
+        return None if self.metrics == HTTP_OFF else _host_and_port(self.metrics)
 
     @property
     def uploads_address(self) -> tuple[str, int] | None:

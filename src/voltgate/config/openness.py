@@ -100,6 +100,7 @@ def _is_wide(network: Network) -> bool:
 def _http(config: Config) -> Iterator[Judged]:
     for key, address, what in (
         ("http", config.listen.http_address, "tokens, passwords and all that the API says"),
+        ("metrics", config.listen.metrics_address, "how many stations there are, and what they do"),
         ("uploads", config.listen.uploads_address, "the files that stations upload"),
     ):
         path = ("listen", key)

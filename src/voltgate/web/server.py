@@ -37,10 +37,12 @@ def application(
     resources: Iterable[APIRouter] = (),
     siblings: Siblings | None = None,
     users: UserAccess | None = None,
+    *,
+    has_metrics: bool = True,
 ) -> FastAPI:
     """Return the web application: health and metrics, and with `access` the API with these resources.
 
-    With `siblings` health and metrics are of all of them.
+    With `siblings` health and metrics are of all of them. Without `has_metrics` these are at another address.
     """
     registry = CollectorRegistry()
     registry.register(collector)
@@ -62,7 +64,6 @@ def application(
         response.status_code = 200 if parts["ready"] else 503
         return parts
 
-    @app.get("/metrics", response_class=PlainTextResponse)
     async def metrics(request: Request) -> Response:
         """Return the metrics in Prometheus' text form."""
         if access is not None and access.guards_metrics and (caller := caller_of(request)).rank < rank_of("viewer"):
@@ -72,6 +73,8 @@ def application(
             page = await siblings.metrics(page)
         return Response(page, media_type=CONTENT_TYPE_LATEST)
 
+    if has_metrics:
+        app.get("/metrics", response_class=PlainTextResponse)(metrics)
     if access is not None:
         install(app, access, issued_tokens, resources, users)
     return app

@@ -1,4 +1,4 @@
-"""The API by TLS: `listen.http_tls`, its certificate renewed while the gateway runs."""
+"""Where the API and metrics are: by TLS, whose certificate is renewed while the gateway runs; at an address apart."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import socket
 import ssl
 from pathlib import Path
 
-from tests.harness import Gateway, Stage, until, within
+from tests.harness import Gateway, Stage, free_port, until, within
+from tests.harness.http_client import get
 from tests.keypair import write_pair
 
 
@@ -50,3 +51,14 @@ async def test_the_api_by_tls(stage: Stage) -> None:
     gateway.reload()
     await until(lambda: fetched(gateway, second), "the new certificate")
     assert await fetched(gateway, first) is None
+
+
+async def test_metrics_apart(stage: Stage) -> None:
+    """With an address of their own, metrics are there with health and readiness, without a token, and nowhere else."""
+    await stage.backend("main")
+    port = free_port()
+    gateway = await stage.gateway(listen={"metrics": f"127.0.0.1:{port}"})
+    assert (await gateway.get("/metrics")).status == 404
+    assert (await gateway.get("/healthz")).status == 200
+    for path, status in (("/metrics", 200), ("/healthz", 200), ("/readyz", 200), ("/api/v1/stations", 404)):
+        assert (await get(port, path)).status == status
