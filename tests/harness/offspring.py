@@ -48,15 +48,19 @@ class Offspring:
         self._process.start()
         assert self._process.pid is not None
         self.pid = self._process.pid
+        self._code: int | None = None
 
     @property
     def returncode(self) -> int | None:
         """The exit code, or None while the process runs."""
-        return self._process.exitcode
+        if self._code is None and (code := self._process.exitcode) is not None:
+            self._code = code
+            self._process.close()  # its descriptor: collected as garbage they would become more than `select` takes
+        return self._code
 
     def poll(self) -> int | None:
         """Return the exit code, or None while the process runs."""
-        return self._process.exitcode
+        return self.returncode
 
     def send_signal(self, number: signal.Signals) -> None:
         """Send a signal, if the process still runs."""
@@ -80,7 +84,9 @@ def ended(
             process.kill()
             process.join()
             raise AssertionError(f"voltgate {' '.join(arguments)} did not end within {seconds:.0f} s")
-        return process.exitcode, files[1].read_bytes(), files[2].read_bytes()
+        code = process.exitcode
+        process.close()
+        return code, files[1].read_bytes(), files[2].read_bytes()
 
 
 def _be_voltgate(
