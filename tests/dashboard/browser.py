@@ -187,6 +187,15 @@ class Browser:
         """Wait for an element, by a selector of CSS."""
         return self.until(lambda: self.driver.find_element(By.CSS_SELECTOR, selector), selector)
 
+    def click(self, selector: str) -> None:
+        """Click what a selector of CSS finds, again where the page was drawn anew in between."""
+
+        def clicked() -> bool:
+            self.driver.find_element(By.CSS_SELECTOR, selector).click()
+            return True
+
+        self.until(clicked, selector)
+
     def all(self, selector: str) -> list[WebElement]:
         """Give the elements of a selector."""
         return self.driver.find_elements(By.CSS_SELECTOR, selector)

@@ -70,7 +70,7 @@ def test_the_history_is_filtered(browser: Browser, theatre: Theatre) -> None:
 def test_a_channel_is_tested(browser: Browser) -> None:
     """An operator sends a test and reads why it did not get through; a viewer is offered none."""
     browser.sign_in("operator", "/alerts/channels")
-    browser.find("button[aria-label='Send a test message to hook']").click()
+    browser.click("button[aria-label='Send a test message to hook']")
     browser.sees("On its way", "td [role=status]")
     browser.sees("cannot be reached", "td [role=status]")
     browser.open("/alerts/deliveries?channel=hook&status=due")
@@ -86,7 +86,7 @@ def test_an_alert_is_muted(browser: Browser, theatre: Theatre) -> None:
     """From an alert one comes to a form that is filled in; what is muted is listed, and taken back."""
     with theatre.station("CP-0004"):
         browser.sign_in("operator", "/alerts")
-        browser.find("a[aria-label='Mute: Client connected: CP-0004']").click()
+        browser.click("a[aria-label='Mute: Client connected: CP-0004']")
         browser.sees("Nothing is muted")
         fields = [field.get_attribute("value") for field in browser.all("main form input")]
         assert fields[:2] == ["connectedToProxy", "CP-0004"]
@@ -101,7 +101,7 @@ def test_an_alert_is_muted(browser: Browser, theatre: Theatre) -> None:
         assert not browser.all("main form, main button")
         browser.start()
         browser.sign_in("operator", "/alerts/mutes")
-        browser.find("button[aria-label='Take back: connectedToProxy · cp-0004']").click()
+        browser.click("button[aria-label='Take back: connectedToProxy · cp-0004']")
         browser.sees("Nothing is muted")
 
 

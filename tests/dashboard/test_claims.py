@@ -69,7 +69,7 @@ def test_conflicts_are_told_live(browser: Browser, theatre: Theatre) -> None:
 def test_a_claim_is_withdrawn(browser: Browser, theatre: Theatre) -> None:
     """It is asked once, saying what will happen; then the conflict is over."""
     browser.sign_in("admin", "/claims?contested=true")
-    browser.find("button[aria-label='Withdraw the claim of billing to DEPOT-0002']").click()
+    browser.click("button[aria-label='Withdraw the claim of billing to DEPOT-0002']")
     browser.sees("goes to another backend", "[role=dialog]")
     browser.picture("withdraw")
     browser.with_text("[role=dialog] button", "Withdraw").click()
@@ -85,7 +85,7 @@ def test_many_stations_are_claimed_at_once(browser: Browser, theatre: Theatre) -
     browser.with_text("main button", "Claim stations").click()
     browser.find("[role=dialog] textarea").send_keys("PASTED-1\nPASTED-2, STREET-0001")
     browser.sees("3 stations", "[role=dialog]")
-    browser.find("[role=dialog] input[placeholder='Choose a backend']").click()
+    browser.click("[role=dialog] input[placeholder='Choose a backend']")
     browser.with_text("[role=option]", "billing").click()
     browser.with_text("[role=dialog] [type=submit]", "Claim").click()
     browser.sees("3 stations more are claimed for billing")

@@ -32,7 +32,7 @@ def test_what_was_missed_is_asked_for(browser: Browser, theatre: Theatre) -> Non
     """A list is asked for anew after a loss of the connection: nobody has told of what came meanwhile."""
     browser.sign_in("viewer", "/")
     browser.find("[data-live=live]")
-    browser.find("a[href='#/stations?connected=true']").click()
+    browser.click("a[href='#/stations?connected=true']")
     browser.sees("No station matches")
     with browser.offline():
         browser.sees("Not live since", "[role=status]")

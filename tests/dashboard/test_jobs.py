@@ -35,7 +35,7 @@ def test_a_job_goes_on_before_your_eyes(browser: Browser) -> None:
     browser.press("*00001")
     browser.sees("2 stations", "[role=status]")
     browser.picture("new-job")
-    browser.find("main form button[type=submit]").click()
+    browser.click("main form button[type=submit]")
     browser.sees("Clear the token cache: 2 stations", "[role=dialog]")
     browser.with_text("[role=dialog] button", "Make a job").click()
     browser.sees("2 of 2", "main")
@@ -51,7 +51,7 @@ def test_a_job_is_cancelled(browser: Browser) -> None:
     browser.with_text("label", "By a list").click()
     browser.fill("Identities", "Z-1, Z-2, Z-3")
     browser.sees("3 stations", "[role=status]")
-    browser.find("main form button[type=submit]").click()
+    browser.click("main form button[type=submit]")
     browser.sees("They may not come back", "[role=dialog]")
     assert browser.violations() == []
     browser.picture("question")
@@ -61,7 +61,7 @@ def test_a_job_is_cancelled(browser: Browser) -> None:
     browser.until(lambda: not browser.all("[role=dialog]"), "the question is gone")
     browser.fill("Identities", "Z-1, Z-2")
     browser.sees("2 stations", "[role=status]")
-    browser.find("main form button[type=submit]").click()
+    browser.click("main form button[type=submit]")
     browser.with_text("[role=dialog] button", "Make a job").click()
     browser.until(lambda: browser.find("table").text.count("Waits") == 2, "both wait")
     browser.with_text("main button", "Cancel the job").click()
@@ -76,7 +76,7 @@ def test_a_double_click_makes_one_job(browser: Browser, theatre: Theatre) -> Non
     before = len(asked(theatre, "GET", "/jobs")["items"])
     browser.sign_in("operator", "/jobs/new?command=clear-cache")
     browser.sees("4 stations", "[role=status]")
-    browser.find("main form button[type=submit]").click()
+    browser.click("main form button[type=submit]")
     browser.double_click(browser.with_text("[role=dialog] button", "Make a job"))
     browser.sees("Progress", "main h2")
     assert len(asked(theatre, "GET", "/jobs")["items"]) == before + 1
@@ -113,7 +113,7 @@ def test_a_viewer_makes_none(browser: Browser) -> None:
     """A viewer sees jobs and not what may be secret in them, and no button that would be refused."""
     browser.start(language="de")
     browser.sign_in("viewer", "/jobs")
-    browser.find("td a").click()
+    browser.click("td a")
     browser.sees("Was ihnen gesagt wird, sehen Operatoren")
     assert "abbrechen" not in browser.find("main").text
     browser.picture("job-german")

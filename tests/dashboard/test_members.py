@@ -72,7 +72,7 @@ def test_a_reset_names_what_it_ends(browser: Browser, theatre: Theatre) -> None:
         opening = {"connectorId": 1, "idTag": "north-card", "meterStart": 0, "timestamp": "2026-11-21T10:00:00Z"}
         number = theatre.play(station.call("StartTransaction", opening)).payload["transactionId"]
         sign_in(browser, "ada", "/stations/north-1/commands?command=reset")
-        browser.find("main form button[type=submit]").click()
+        browser.click("main form button[type=submit]")
         browser.sees(f"connector 1: {number}", "[role=dialog]")
         browser.with_text("[role=dialog] button", "Reset all the same").click()
         browser.sees("Rejected", "main section [role=status]")

@@ -135,7 +135,7 @@ def test_it_can_be_used_by_everybody(
     browser.until(lambda: not browser.all("li [aria-busy=true]"), "its legs")
     browser.picture("messages-open")
     assert browser.violations() == []
-    browser.find("button[aria-haspopup=dialog]").click()
+    browser.click("button[aria-haspopup=dialog]")
     browser.find("[role=dialog] form")
     browser.picture("messages-recording")
     assert browser.violations() == []

@@ -37,7 +37,7 @@ def test_signing_in_and_out(browser: Browser) -> None:
     browser.sign_in("viewer", "/about")
     browser.sees("the-viewer")
     assert browser.address == "/about"
-    browser.find("button[aria-label=Account]").click()
+    browser.click("button[aria-label=Account]")
     browser.with_text("[role=menuitem]", "Sign out").click()
     browser.find("form")
     browser.open("/stations")
@@ -52,7 +52,7 @@ def test_the_overview_is_live(browser: Browser, theatre: Theatre) -> None:
     with theatre.station("CP-0002"):
         browser.until(lambda: browser.find(tile).text.splitlines()[1] == "1", "one station")
         browser.sees("of 300 known")
-        browser.find(tile).click()
+        browser.click(tile)
         browser.sees("1 station", "main")
         assert browser.address == "/stations?connected=true"
 

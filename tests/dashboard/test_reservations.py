@@ -51,7 +51,7 @@ def test_a_reservation_is_found_and_cancelled(browser: Browser, theatre: Theatre
     browser.open("/reservations?status=Accepted")
     browser.until(lambda: len(browser.all("tbody tr")) == 1, "the one that is open")
     assert all(part in browser.find("tbody tr").text for part in ("CP-1", "7", "04A2B3", "Open"))
-    browser.find("a[aria-label='Cancel reservation 7 of CP-1']").click()
+    browser.click("a[aria-label='Cancel reservation 7 of CP-1']")
     browser.find("button[type=submit]")
     assert browser.find("main form input").get_attribute("value") == "7"
     browser.with_text("button[type=submit]", "Cancel a reservation").click()

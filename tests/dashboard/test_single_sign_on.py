@@ -86,7 +86,7 @@ def go(browser: Browser, theatre: Theatre, address: str = "/") -> None:
 def test_signing_in_and_out(browser: Browser, theatre: Theatre) -> None:
     """The button, the provider's form, and back to the same view: signed in with the roles of the group; then out."""
     go(browser, theatre, "/stations?q=CP-0007")
-    browser.find("button[name=sub][value=ada]").click()
+    browser.click("button[name=sub][value=ada]")
     browser.find("nav")
     assert browser.address == "/stations?q=CP-0007"
     assert str(browser.driver.current_url).startswith(theatre.url)
@@ -100,7 +100,7 @@ def test_signing_in_and_out(browser: Browser, theatre: Theatre) -> None:
     browser.sees("300 stations")
     # the provider's own form wants a style of the net
     assert [line for line in browser.complaints() if theatre.url in line] == []
-    browser.find("button[aria-label=Account]").click()
+    browser.click("button[aria-label=Account]")
     browser.sees("ada@x.example")
     browser.with_text("[role=menuitem]", "Sign out").click()
     browser.find("form")
@@ -111,7 +111,7 @@ def test_signing_in_and_out(browser: Browser, theatre: Theatre) -> None:
 def test_who_may_nothing_is_told_so(browser: Browser, theatre: Theatre) -> None:
     """Somebody whom the provider knows, and who is in no group of ours, gets a page that says so and leads back."""
     go(browser, theatre)
-    browser.find("button[name=sub][value=bob]").click()
+    browser.click("button[name=sub][value=bob]")
     browser.sees("nothing is allowed to you here", "main")
     assert browser.violations() == []
     assert browser.driver.get_cookies() == []
@@ -122,7 +122,7 @@ def test_who_may_nothing_is_told_so(browser: Browser, theatre: Theatre) -> None:
 def test_who_cancels(browser: Browser, theatre: Theatre) -> None:
     """Who does not agree at the provider is not signed in, and can try again."""
     go(browser, theatre)
-    browser.find("button[name=action][value=deny]").click()
+    browser.click("button[name=action][value=deny]")
     browser.sees("You are not signed in", "h1")
 
 
@@ -142,7 +142,7 @@ def test_the_page_with_the_button(browser: Browser, scheme: str) -> None:
 def test_a_link_of_the_provider_that_is_used_again(browser: Browser, theatre: Theatre) -> None:
     """Going back in the browser to where the provider has sent it signs nobody in."""
     go(browser, theatre)
-    browser.find("button[name=sub][value=ada]").click()
+    browser.click("button[name=sub][value=ada]")
     browser.find("nav")
     browser.driver.delete_all_cookies()
     browser.driver.get(f"{theatre.url}api/v1/sign-in/oidc/callback?code=used&state=used")

@@ -45,13 +45,13 @@ def fill(browser: Browser, field: str, text: str) -> None:
 
 def choose(browser: Browser, field: str, word: str) -> None:
     """Choose a word of a field."""
-    browser.find(f"main form [id='/{field}']").click()
+    browser.click(f"main form [id='/{field}']")
     browser.with_text("[role=option]", word).click()
 
 
 def send(browser: Browser) -> None:
     """Send what is filled in."""
-    browser.find("main form button[type=submit]").click()
+    browser.click("main form button[type=submit]")
 
 
 def answered(browser: Browser, *words: str) -> WebElement:

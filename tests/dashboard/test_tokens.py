@@ -39,7 +39,7 @@ def test_a_viewer_looks_only(browser: Browser) -> None:
     browser.sees("1 token", "main")
     assert "04A2B6C1D5" not in browser.text
     assert not [each for each in browser.all("main button") if each.text in ("Import", "Add a token")]
-    browser.find("button[aria-label='Actions of 04DEAD0001']").click()
+    browser.click("button[aria-label='Actions of 04DEAD0001']")
     browser.with_text("[role=menuitem]", "Transactions")
     assert len(browser.all("[role=menuitem]")) == 1
     assert browser.complaints() == []

@@ -94,7 +94,7 @@ def test_one_transaction(browser: Browser, ref: str) -> None:
 def test_one_that_runs_and_a_viewer(browser: Browser, ref: str) -> None:
     """A viewer sees whose a running transaction is, as its session says, and no way to messages."""
     browser.sign_in("viewer", "/transactions?state=running")
-    browser.find("tbody a").click()
+    browser.click("tbody a")
     browser.sees("Belongs to\ncsms", "dl")
     browser.sees("The cost is known when it has ended.")
     assert "Its messages" not in browser.text

@@ -20,10 +20,10 @@ def test_a_view_is_saved_opened_renamed_and_deleted(browser: Browser) -> None:
     browser.with_text("a", "Hundreds").click()
     browser.sees("CP-0199", "[aria-rowindex='2']")
     assert browser.address == "/stations?q=CP-01&sort=-identity&columns=route"
-    browser.find("button[aria-label='Rename Hundreds']").click()
+    browser.click("button[aria-label='Rename Hundreds']")
     browser.find("input[aria-label='New name of Hundreds']").send_keys(" and more", Keys.ENTER)
     browser.sees("Hundreds and more", "main button")
-    browser.find("button[aria-label='Delete Hundreds and more']").click()
+    browser.click("button[aria-label='Delete Hundreds and more']")
     browser.sees("Views", "main button")
     assert browser.complaints() == []
 

@@ -46,7 +46,7 @@ def test_an_operator_lets_a_station_in_on_a_route(browser: Browser, theatre: The
     """The dialog has the only route already; the station leaves the list, and gets in when it comes again."""
     theatre.play(theatre.stage.refused("LET-0001"))
     browser.sign_in("operator", "/waiting?q=LET")
-    browser.find("button[aria-label='Let in: LET-0001']").click()
+    browser.click("button[aria-label='Let in: LET-0001']")
     browser.sees("Let LET-0001 in", "[role=dialog]")
     assert not browser.all("[role=dialog] input[type=radio]"), "only administrators claim"
     browser.with_text("[role=dialog] button", "Let in").click()
@@ -77,7 +77,7 @@ def test_who_is_dismissed_leaves_the_list(browser: Browser, theatre: Theatre) ->
     """One that is dismissed is gone until it knocks again."""
     theatre.play(theatre.stage.refused("GONE-0001"))
     browser.sign_in("operator", "/waiting?q=GONE")
-    browser.find("button[aria-label='Dismiss GONE-0001']").click()
+    browser.click("button[aria-label='Dismiss GONE-0001']")
     browser.sees("None is like that")
     theatre.play(theatre.stage.refused("GONE-0001"))
     browser.sees("GONE-0001", "td")
@@ -101,6 +101,6 @@ def test_german(browser: Browser, theatre: Theatre) -> None:
     browser.sign_in("admin", "/waiting?q=NEU")
     browser.sees("Niemand kennt sie", "td")
     browser.picture("waiting")
-    browser.find("button[aria-label='Einlassen: NEU-0001']").click()
+    browser.click("button[aria-label='Einlassen: NEU-0001']")
     browser.sees("Auf eine Route", "[role=dialog]")
     browser.picture("let-in")
