@@ -15,6 +15,7 @@ from tests.store.test_database import ALL
 from voltgate.app.database import revision, upgrade
 from voltgate.csms.model import Profile, Transaction
 from voltgate.csms.ports import Found, Needs
+from voltgate.relay.records import AuditRecord
 from voltgate.store import schema
 from voltgate.store.address import POSTGRESQL, open_engine
 from voltgate.store.csms import tables
@@ -68,7 +69,8 @@ async def test_a_database_of_the_relay(address: URL, opened: Open, monkeypatch: 
         older.setattr(schema, "wanted", lambda: BEFORE)
         store = await opened()
         for record in ALL:
-            store.put(record)
+            if not isinstance(record, AuditRecord):  # what is written of these today has a place in a chain
+                store.put(record)
         page = await store.pages.load("cp-1")
         assert len(page.transactions) == 1
         await store.close()
