@@ -370,7 +370,9 @@ async def test_a_reader_who_does_not_read_is_not_waited_for(monkeypatch: pytest.
 
     app = SimpleNamespace(state=SimpleNamespace(access=Withdrawn()))
     response = stream.EventStream(pieces(), stream.Streams())
-    await within(response({"type": "http", "headers": [], "app": app}, forever, forever), "the stream ends", 20)
+    state = {"caller": SimpleNamespace(name="a-reader")}
+    scope = {"type": "http", "headers": [], "app": app, "state": state}
+    await within(response(scope, forever, forever), "the stream ends", 20)
 
 
 async def test_a_token_that_ends(table: ApiTokens) -> None:
