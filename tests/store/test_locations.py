@@ -168,7 +168,7 @@ async def test_what_waited_while_another_had_the_station(
     node: Open, monkeypatch: pytest.MonkeyPatch, heard: bool
 ) -> None:
     """It is not written when the station is back, whether its node has heard of that other or not: it is old."""
-    one, two = await node("one", patience=0.5), await node("two")
+    one, two = await node("one", patience=1.5), await node("two")
     await one.take()
     with monkeypatch.context() as cut_off:
         cut_off.setattr(one.store._writer, "write", failing)
