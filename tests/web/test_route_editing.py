@@ -58,7 +58,7 @@ async def test_routes_are_changed(stage: Stage) -> None:
         assert previous.read_text() == before
         assert stat.S_IMODE(previous.stat().st_mode) == 0o600
         assert beside(gateway) == ["voltgate.toml", "voltgate.toml.previous"]
-        [line] = await lines(api, 1, backend="api:admin")
+        [line] = await lines(api, 1, backend="api:admin", action="ChangeRoutes")
         assert (line["station"], line["action"], line["detail"]) == ("", "ChangeRoutes", "main changed")
         assert await gateway.logged("routes changed through the API", '"by":"admin"', "main changed")
         assert (await shown(api)) == (answer.body, answer.headers["ETag"])

@@ -153,9 +153,9 @@ async def test_passwords_are_tried_a_few_times(company: Company) -> None:
     await company.token("ada")
     users = company.web.users
     assert users is not None
-    users._hashes._waiting = 0  # nothing is verified any more: what is not held back is busy
+    users._hashes._most = 0  # nothing is verified any more: what is not held back is busy
     assert (await company.log_in("ada", "wrong password")).status == 503
-    users._hashes._waiting = 20
+    users._hashes._most = 20
     for name in ("bob", "bob"):
         assert (await company.log_in(name, "wrong password")).status == 401
     users._throttle.per_minute = 2
