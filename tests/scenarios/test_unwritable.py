@@ -85,14 +85,18 @@ async def test_what_a_backend_sends(stage: Stage, store: dict[str, Any]) -> None
     station, link, _ = await stage.heard("CP1")
     other, _, second = await stage.heard("CP2")
     reservation = {"connectorId": 1, "expiryDate": "2026-01-01T10:00:00Z", "idTag": "A", "reservationId": 2**63}
-    asked = await link.ask("ReserveNow", reservation)
-    assert (await link.expect_result(asked)).payload == {"status": "Rejected"}
+    start = {"idTag": "B", "connectorId": 2**63}
+    for action, beyond in (
+        ("ReserveNow", reservation),
+        ("RemoteStartTransaction", start),
+    ):
+        asked = await link.ask(action, beyond)
+        assert (await link.expect_result(asked)).payload == {"status": "Rejected"}
     for action, payload in (
         ("RemoteStartTransaction", {"idTag": "A", "connectorId": 1}),
         ("TriggerMessage", {"requestedMessage": {}}),
         ("DeleteCertificate", {"certificateHashData": []}),
         ("InstallCertificate", {"certificateType": {}, "certificate": 5}),
-        ("RemoteStartTransaction", {"idTag": "B", "connectorId": 2**63}),
     ):
         asked = await link.ask(action, payload)
         if action == "RemoteStartTransaction":

@@ -182,11 +182,15 @@ _PLACES: tuple[Path, ...] = (
 
 
 def _is_unreadable(action: str, fields: dict[str, Any]) -> bool:
-    """Return whether what names something is no integer, nor, for a transaction of 2.x, a text: readers may mend it."""
+    """Return whether what names something is no integer of 64 bits, nor, for a transaction of 2.x, a text.
+
+    Readers may mend it, each in its own way.
+    """
     numbers = (*(path for _, path in (*_MINTED.get(action, ()), *_NAMED.get(action, ()))), _TRANSACTION_16.get(action))
     named, places = _values(fields, numbers), _values(fields, _PLACES)
     texts = _values(fields, (_TRANSACTION_2X.get(action),))
-    is_odd = any(type(value) is not int for value in (*named, *places)) or any(map(is_beyond, places))
+    are_odd = (type(value) is not int or integer(value) is None for value in (*named, *places))
+    is_odd = any(are_odd) or any(map(is_beyond, places))
     return is_odd or any(type(value) not in (str, int) for value in texts)
 
 
