@@ -11,6 +11,7 @@ from typer.testing import CliRunner, Result
 from tests.client.counterpart import Counterpart, Terminal, problem
 from tests.client.test_real import terminal
 from tests.harness import Stage
+from tests.harness.waiting import until
 from tests.web.csms import LOCAL
 from voltgate.client.api import Api
 from voltgate.client.operating import app
@@ -161,7 +162,11 @@ async def test_a_job(stage: Stage) -> None:
     assert listed.split()[:2] == [job, "reset"]
     whole = (await voltgate("jobs", "show", job, "--json")).json
     assert ({each["station"] for each in whole["items"]}, whole["parameters"]) == ({"CP-1", "CP-2"}, {"kind": "hard"})
-    assert "waiting 2" in (await voltgate("jobs", "show", job)).out
+
+    async def waits() -> bool:  # for stations that are not there, once both were looked for
+        return "waiting 2" in (await voltgate("jobs", "show", job)).out
+
+    await until(waits, "both items wait")
     assert (await voltgate("jobs", "cancel", job)).code == 0
     other = await voltgate("configuration", "set", "A=1", "--on", "network=main")
     assert (other.code, other.err.startswith("configuration-set for 2 stations")) == (0, True)

@@ -316,6 +316,7 @@ def test_each_command(browser: Browser) -> None:
         browser.go(f"/stations/B00001/commands?{urlencode({'command': command} | simple)}")
         browser.until(lambda: not browser.all("main section [role=status]"), "the form of before is gone")
         browser.find("main form button[type=submit]")
+        browser.until(lambda: "Not connected" not in browser.text, "the station is back from its reset")
         for field, text in NESTED.get(command, {}).items():
             fill(browser, field, text)
         for field, word in WORDS.get(command, {}).items():
