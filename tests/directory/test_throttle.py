@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from voltgate.directory import throttle as module
-from voltgate.directory.throttle import Throttle, network_of
+from voltgate.directory.throttle import Throttle
 
 HOME, AWAY = "192.0.2.1", "198.51.100.7"
 
@@ -124,19 +124,3 @@ def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         throttle.begin(f"x{number}", f"192.0.2.{number}", 0)
     assert throttle.wait("cp1", HOME, 0) == 0
     assert throttle.wait("x99", "192.0.2.99", 0) > 0
-
-
-@pytest.mark.parametrize(
-    ("address", "network"),
-    [
-        ("192.0.2.1", "192.0.2.1"),
-        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
-        ("2001:db8:1:2::", "2001:db8:1:2::/64"),
-        ("fe80::1%eth0", "fe80::/64"),
-        ("somewhere", "somewhere"),
-        ("", ""),
-    ],
-)
-def test_what_counts_as_one_address(address: str, network: str) -> None:
-    """An IPv6 subscriber has 2⁶⁴ addresses to guess from: they count as one."""
-    assert network_of(address) == network

@@ -9,9 +9,8 @@ from __future__ import annotations
 import ipaddress
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import TypeVar
 
-T = TypeVar("T")
+from voltgate.ocpp.networks import network_of, remember
 
 REMEMBERED = 100_000
 """Identities, addresses and pairs that are remembered; the least recently used is forgotten first."""
@@ -68,7 +67,7 @@ class Throttle:
     def succeeded(self, counted: Try, now: float) -> None:
         """Undo what `begin` counted: it was the right password."""
         self._add(counted, -1, now)
-        _remember(self._proven, counted.pair, None)
+        remember(self._proven, counted.pair, None, REMEMBERED)
 
     def undecided(self, counted: Try, now: float) -> None:
         """Undo what `begin` counted: whether the password is right remained undecided."""
@@ -92,7 +91,7 @@ class Throttle:
     def _add(self, counted: Try, count: int, now: float) -> None:
         for bucket, most in counted.buckets:
             level = max(0.0, self._level(bucket, most, now) + count)
-            _remember(self._levels, bucket, (level, now))
+            remember(self._levels, bucket, (level, now), REMEMBERED)
 
 
 def _near(network: str) -> tuple[str, str]:
@@ -102,21 +101,3 @@ def _near(network: str) -> tuple[str, str]:
     except ValueError:
         return "", f"near {network}"
     return "", f"near {parsed.supernet(new_prefix=16 if parsed.version == 4 else 48)}"
-
-
-def network_of(address: str) -> str:
-    """Return what counts as one address: itself, or for IPv6 its /64, which belongs to one subscriber."""
-    try:
-        parsed = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return address
-    if parsed.version == 4:
-        return address
-    return str(ipaddress.ip_network((parsed, 64), strict=False))
-
-
-def _remember(table: OrderedDict[tuple[str, str], T], key: tuple[str, str], value: T) -> None:
-    table[key] = value
-    table.move_to_end(key)
-    if len(table) > REMEMBERED:
-        table.popitem(last=False)

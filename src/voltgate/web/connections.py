@@ -9,7 +9,7 @@ from typing import TypeAlias
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-from voltgate.directory.throttle import network_of
+from voltgate.ocpp.networks import network_of
 
 MOST = 1000
 """Connections at a time at most."""

@@ -7,15 +7,10 @@ IPv4, or a /64 of IPv6. Whoever was answered 200 there is known by his credentia
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import TypeVar
 
-from voltgate.carriers.networks import network_of
 from voltgate.carriers.websocket.limits import Bucket
-
-K = TypeVar("K", bound=Hashable)
-V = TypeVar("V")
+from voltgate.ocpp.networks import network_of, remember
 
 REMEMBERED = 100_000
 """Addresses, and those known at them, that are remembered; the longest unseen is forgotten first."""
@@ -105,7 +100,7 @@ class Allowance:
 
     def know(self, who: tuple[str, int]) -> None:
         """Note who is known, by network and credentials."""
-        _remember(self._known, who, None)
+        remember(self._known, who, None, REMEMBERED)
 
     def _bucket(self, network: str, now: float, *, is_known: bool) -> Bucket | None:
         rate = self.rates.known if is_known else self.rates.strangers
@@ -116,12 +111,5 @@ class Allowance:
         if bucket is None:
             burst = max(int(rate * _BURST), self.rates.largest if is_known else LEAST)
             bucket = Bucket(rate, burst, now)
-        _remember(self._by_network, key, bucket)
+        remember(self._by_network, key, bucket, REMEMBERED)
         return bucket
-
-
-def _remember(table: OrderedDict[K, V], key: K, value: V) -> None:
-    table[key] = value
-    table.move_to_end(key)
-    if len(table) > REMEMBERED:
-        table.popitem(last=False)

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
-from voltgate.carriers.networks import network_of
 from voltgate.carriers.websocket.limits import Bucket
+from voltgate.ocpp.networks import network_of, remember
 
 REMEMBERED = 100_000
 """Addresses that are remembered, of strangers and of those that are known; the longest unseen is forgotten first."""
@@ -49,7 +49,7 @@ class Handshakes:
             self._known.move_to_end(network)
         else:
             share = self._strangers.get(network) or self._share(_STRANGER, now)
-            _remember(self._strangers, network, share)
+            remember(self._strangers, network, share, REMEMBERED)
             reserved = min(self._burst / _RESERVED, self._burst - 1) if self._known else 0.0
         return share.take(now) or self._all.take(now, reserved)
 
@@ -58,14 +58,7 @@ class Handshakes:
         network = network_of(address)
         if self.rate > 0 and network not in self._known:
             self._strangers.pop(network, None)
-            _remember(self._known, network, self._share(_KNOWN, now))
+            remember(self._known, network, self._share(_KNOWN, now), REMEMBERED)
 
     def _share(self, part: int, now: float) -> Bucket:
         return Bucket(self.rate / part, self._burst // part, now)
-
-
-def _remember(table: OrderedDict[str, Bucket], network: str, share: Bucket) -> None:
-    table[network] = share
-    table.move_to_end(network)
-    if len(table) > REMEMBERED:
-        table.popitem(last=False)
