@@ -98,6 +98,8 @@ def _is_wide(network: Network) -> bool:
 
 
 def _http(config: Config) -> Iterator[Judged]:
+    if (at := config.listen.http_socket) is not None:
+        yield Judged("good", ("listen", "http_socket"), f"{at}: only users of this machine in the gateway's group")
     for key, address, what in (
         ("http", config.listen.http_address, "tokens, passwords and all that the API says"),
         ("metrics", config.listen.metrics_address, "how many stations there are, and what they do"),
