@@ -21,6 +21,7 @@ from voltgate.config.hosts import is_loopback
 from voltgate.config.lines import Path
 from voltgate.config.listen import Address
 from voltgate.config.model import Config
+from voltgate.config.proofs import hears
 from voltgate.config.stations import StationEntry
 from voltgate.config.store import OFF
 from voltgate.config.values import Network, split_url
@@ -166,7 +167,7 @@ def _of_stations(config: Config, path: Path, who: str, proof: str, route: str) -
     deaf = [
         name
         for name in _answering(config, route)
-        if config.backends[name].username is not None or not config.backends[name].websocket_template
+        if not config.backends[name].websocket_template or not hears(config.backends[name])
     ]
     if deaf:
         message = (
