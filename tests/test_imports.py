@@ -36,7 +36,7 @@ LAYERS = (
 """From the inside out. A part knows those of the layers before its own, and none of its own but itself."""
 
 APART = {
-    "config": frozenset[str](),
+    "config": frozenset({"ocpp.times"}),
     "simulator": frozenset({"ocpp", "carriers", "relay.wire"}),
     "simulator.cli": frozenset({"ocpp", "carriers", "relay.wire", "app", "config"}),
     "simulator.demo": frozenset({"ocpp", "carriers", "relay.wire", "app", "config", "telemetry"}),
