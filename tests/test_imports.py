@@ -50,7 +50,19 @@ ONLY = {"gateway": {"carriers": frozenset({"carriers.handshake"})}}
 """Modules of a part that are all that another may know of it: the gateway works with any carrier."""
 
 INSIDE = (
-    ("admission", "events", "learnt", "notifier", "rate", "records", "registration", "tallies", "tokens", "wire"),
+    (
+        "admission",
+        "events",
+        "learnt",
+        "merging",
+        "notifier",
+        "rate",
+        "records",
+        "registration",
+        "tallies",
+        "tokens",
+        "wire",
+    ),
     ("audit", "calendar", "invitation", "journal", "numbers", "permit", "plan", "stand_in", "tracing", "transaction"),
     ("event_list", "ledger", "rule", "start"),
     ("context", "route"),

@@ -142,6 +142,7 @@ class Process(Life):
             self._web.access.close()
             self._web.audit.refusals.close()
         await parts.listeners.close()
+        parts.log_lines.close()
         await parts.soap.close()
         await parts.dialler.close()
         await parts.carriers.close()
