@@ -10,11 +10,13 @@ import itertools
 import json
 import logging
 import time
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import aio_pika
-from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
+from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage
+from aio_pika.connection import make_url
 
 from chaos.broker import Behind, Topic
 from chaos.records import Books
@@ -32,6 +34,19 @@ _WAITS = 30.0
 
 for _name in ("aiormq", "aio_pika"):
     logging.getLogger(_name).setLevel(logging.CRITICAL)  # the broker is away on purpose
+
+
+@asynccontextmanager
+async def _connected(url: str) -> AsyncIterator[AbstractConnection]:
+    """Connect, and close whatever comes of it: one that aio-pika cannot connect is left open by `aio_pika.connect`."""
+    connection = aio_pika.Connection(make_url(url))
+    try:
+        await connection.connect(timeout=_PATIENCE)
+        yield connection
+    finally:
+        with suppress(*_AWAY):
+            async with asyncio.timeout(1):
+                await connection.close()
 
 
 class BehindRabbitMQ(Behind):
@@ -54,7 +69,7 @@ class BehindRabbitMQ(Behind):
     async def consumes(self, queue: str) -> bool:
         """Tell whether a queue of calls is there and consumed."""
         with suppress(*_AWAY):
-            async with asyncio.timeout(2), await aio_pika.connect(self._url) as connection:
+            async with asyncio.timeout(2), _connected(self._url) as connection:
                 found = await (await connection.channel()).declare_queue(queue, passive=True)
                 return bool(found.declaration_result.consumer_count)
         return False
@@ -75,7 +90,7 @@ class BehindRabbitMQ(Behind):
         """End, and delete the queues: the broker is for other runs as well."""
         await super().drop()
         with suppress(*_AWAY):
-            async with asyncio.timeout(_PATIENCE), await aio_pika.connect(self._url) as connection:
+            async with asyncio.timeout(_PATIENCE), _connected(self._url) as connection:
                 channel = await connection.channel()
                 for queue in self.calls:
                     await channel.queue_delete(queue)
@@ -94,8 +109,7 @@ class BehindRabbitMQ(Behind):
     async def _one_stay(self) -> None:
         """Connect and consume, until the connection or a queue is lost."""
         lost = asyncio.Event()
-        connection = await aio_pika.connect(self._url, timeout=_PATIENCE)
-        try:
+        async with _connected(self._url) as connection:
             connection.close_callbacks.add(lambda *_: lost.set())
             channel = await connection.channel()
             (await channel.get_underlay_channel()).on_consumer_cancel_callbacks.add(lambda *_: lost.set())
@@ -106,12 +120,10 @@ class BehindRabbitMQ(Behind):
             for name in self.calls:
                 await self._consume(channel, name)
             self._channel, self._own = channel, own.name
-            await lost.wait()
-        finally:
-            self._channel = None
-            with suppress(*_AWAY):
-                async with asyncio.timeout(1):
-                    await connection.close()
+            try:
+                await lost.wait()
+            finally:
+                self._channel = None
 
     async def _consume(self, channel: AbstractChannel, name: str) -> None:
         queue = await channel.declare_queue(name, durable=True, arguments=CALLS, timeout=_PATIENCE)

@@ -306,6 +306,7 @@ REFUSED = {
 """What a simulated station does not do, and says of it; it does the rest."""
 
 
+@pytest.mark.timeout(300)
 def test_each_command(browser: Browser) -> None:
     """Every command has a form, which the address may fill in, sends what stands in it, and shows what came of it."""
     browser.sign_in("operator", "/stations/B00001/commands")
