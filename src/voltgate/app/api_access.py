@@ -101,7 +101,7 @@ def _of_persons(config: Config) -> Iterator[AccessToken]:
 def _of_backends(config: Config) -> Iterator[AccessToken]:
     for name, backend in config.backends.items():
         if backend.claims.token is not None:
-            yield AccessToken(name, "backend", digest_of(backend.claims.token.get_secret_value()), name)
+            yield AccessToken(name, "backend", digest_of(backend.claims.token.get_secret_value()), (name,))
 
 
 def _first(loaded: Loaded) -> list[AccessToken]:

@@ -97,7 +97,7 @@ function columnsOf(text: UsersText, revoke: (name: string) => void): Column<Toke
       title: text.tokenRole,
       width: 160,
       isNarrow: true,
-      render: (token) => (token.backend === null ? text.role[token.role] : text.ofBackend(token.backend)),
+      render: (token) => token.role === "backend" ? text.claimsFor(token.backends.join(", ")) : text.role[token.role],
     },
     { key: "source", title: text.source, width: 130, render: (token) => text.sources[token.source] },
     {
