@@ -11,6 +11,7 @@ import sys
 import threading
 import tomllib
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -667,6 +668,17 @@ def test_the_command_prints_a_token_and_its_lines(tmp_path: Path) -> None:
     (entry,) = read(file, {}).config.api.tokens
     assert (entry.name, entry.role, entry.digest) == ("ci", "operator", digest_of(token))
     assert _command("ci", "--role", "operator").stdout != done.stdout
+
+
+def test_the_command_says_when_a_token_ends(tmp_path: Path) -> None:
+    """With `--expires` the lines say when it ends; what is no time is refused."""
+    done = _command("ci", "--role", "admin", "--expires", "2100-06-30T12:00:00+02:00")
+    file = tmp_path / "voltgate.toml"
+    file.write_text(done.stdout.partition("\n")[2])
+    (entry,) = read(file, {}).config.api.tokens
+    assert entry.expires == datetime(2100, 6, 30, 10, tzinfo=UTC)
+    wrong = _command("ci", "--role", "admin", "--expires", "in a year")
+    assert (wrong.returncode, wrong.stdout) == (2, "")
 
 
 def test_the_command_speaks_json() -> None:

@@ -54,7 +54,9 @@ def open_web(
     if address is None:
         return None
     access = ApiAccess(active.loaded, parts.database)
-    collector: Collector = VoltgateCollector(replace(sources_of(parts), failed_logins=access.access.refused))
+    callers = access.access
+    sources = replace(sources_of(parts), failed_logins=callers.refused, tokens=callers.ends)
+    collector: Collector = VoltgateCollector(sources)
     siblings, more = None, dict[str, WebServer]()
     if worker is not None:
         collector = Labelled(collector, worker.number, worker.restarts)

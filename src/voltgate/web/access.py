@@ -165,6 +165,10 @@ class Access:
     def failures(self, per_minute: int) -> None:
         self._throttle.per_minute = per_minute
 
+    def ends(self) -> dict[str, float]:
+        """Return when tokens of the configuration end that do, by name, in seconds since 1970."""
+        return {token.name: token.until for token in self._configured if token.until < math.inf}
+
     @property
     def configured(self) -> tuple[AccessToken, ...]:
         """The tokens of the configuration."""
