@@ -118,6 +118,15 @@ class Answer(NamedTuple):
         return int(self.status.split()[1]) if self.status else 0
 
 
+def handshake(identity: str, headers: str = "") -> str:
+    """Return the request of a station that asks to be let in; `headers` are more lines of it."""
+    return (
+        f"GET /{identity} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
+        f"Sec-WebSocket-Protocol: ocpp1.6\r\n{headers}\r\n"
+    )
+
+
 async def s_client(port: int, identity: str, pair: Pair | None = None, *more: str, headers: str = "") -> Answer:
     """Ask a gateway to let a station in, with `openssl s_client`."""
     args = ["s_client", "-connect", f"127.0.0.1:{port}", "-servername", "localhost", "-quiet", *more]
@@ -132,12 +141,7 @@ async def s_client(port: int, identity: str, pair: Pair | None = None, *more: st
     )
     assert process.stdin is not None
     assert process.stdout is not None
-    request = (
-        f"GET /{identity} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
-        f"Sec-WebSocket-Protocol: ocpp1.6\r\n{headers}\r\n"
-    )
-    process.stdin.write(request.encode())
+    process.stdin.write(handshake(identity, headers).encode())
     said, status = b"", b""
     async with asyncio.timeout(30):
         async for line in process.stdout:

@@ -36,7 +36,7 @@ LAYERS = (
 """From the inside out. A part knows those of the layers before its own, and none of its own but itself."""
 
 APART = {
-    "config": frozenset[str](),
+    "config": frozenset({"ocpp.times"}),
     "simulator": frozenset({"ocpp", "carriers", "relay.wire"}),
     "simulator.cli": frozenset({"ocpp", "carriers", "relay.wire", "app", "config"}),
     "simulator.demo": frozenset({"ocpp", "carriers", "relay.wire", "app", "config", "telemetry"}),
@@ -50,7 +50,19 @@ ONLY = {"gateway": {"carriers": frozenset({"carriers.handshake"})}}
 """Modules of a part that are all that another may know of it: the gateway works with any carrier."""
 
 INSIDE = (
-    ("admission", "events", "learnt", "notifier", "rate", "records", "registration", "tallies", "tokens", "wire"),
+    (
+        "admission",
+        "events",
+        "learnt",
+        "merging",
+        "notifier",
+        "rate",
+        "records",
+        "registration",
+        "tallies",
+        "tokens",
+        "wire",
+    ),
     ("audit", "calendar", "invitation", "journal", "numbers", "permit", "plan", "stand_in", "tracing", "transaction"),
     ("event_list", "ledger", "rule", "start"),
     ("context", "route"),

@@ -309,21 +309,21 @@ def users(r: Running) -> UserSettings:
 def sign_on(r: Running) -> Any:
     """What single sign-on goes by."""
     assert r.process._web is not None
-    app: Any = r.process._web.server._config.app
+    app: Any = r.process._web.servers["http"]._config.app
     return app.state.single_sign_on.settings
 
 
 def base_path(r: Running) -> object:
     """The path that everything on `listen.http` is served under as well."""
     assert r.process._web is not None
-    app: Any = r.process._web.server._config.app
+    app: Any = r.process._web.servers["http"]._config.app
     return next(each.kwargs["base"]() for each in app.user_middleware if each.cls is BasePath)
 
 
 def believes_a_proxy(r: Running) -> object:
     """Whether the API believes what a proxy at 10.0.0.1 says of addresses."""
     assert r.process._web is not None
-    app: Any = r.process._web.server._config.app
+    app: Any = r.process._web.servers["http"]._config.app
     proxies: Proxies = next(each.kwargs["proxies"] for each in app.user_middleware if each.cls is ProxyHeaders)
     return proxies.is_one("10.0.0.1")
 
@@ -331,7 +331,7 @@ def believes_a_proxy(r: Running) -> object:
 def edits_routes(r: Running) -> bool:
     """Whether routes may be changed through the API."""
     assert r.process._web is not None
-    app: Any = r.process._web.server._config.app
+    app: Any = r.process._web.servers["http"]._config.app
     try:
         return bool(app.state.routes_file._open())
     except Problem:
@@ -367,7 +367,7 @@ def declares(r: Running, url: str) -> bool:
 def _claimant(r: Running) -> Any:
     web = r.process._web
     assert web is not None
-    return web.server._server.config.app.state.claimants("main")
+    return web.servers["http"]._server.config.app.state.claimants("main")
 
 
 # The rows.
@@ -415,7 +415,7 @@ def listening(of: Callable[[Running], CarrierListener], scheme: str) -> dict[str
 
 def metrics_port(running: Running) -> str | None:
     """Where metrics are apart; None if they are not."""
-    server = None if running.process._web is None else running.process._web.more.get("metrics")
+    server = None if running.process._web is None else running.process._web.servers.get("metrics")
     return None if server is None else f"127.0.0.1:{server.port}"
 
 
@@ -441,10 +441,11 @@ ROWS: Mapping[type[BaseModel], Mapping[str, Row]] = {
         ),
     },
     Listen: {
-        "http": Row(MOVED, lambda r: r.process._web and f"127.0.0.1:{r.process._web.server.port}"),
+        "http": Row(MOVED, lambda r: r.process._web and f"127.0.0.1:{r.process._web.servers['http'].port}"),
+        "http_socket": Row("api.sock", lambda r: r.process._web and "http socket" in r.process._web.servers, True),
         "http_tls": Row(
             {"certificate": "a.pem", "key": "a.key"},
-            lambda r: r.process._web and r.process._web.server._config.ssl is not None,
+            lambda r: r.process._web and r.process._web.servers["http"]._config.ssl is not None,
             True,
         ),
         "metrics": Row(MOVED, metrics_port),

@@ -204,7 +204,7 @@ def breakable(running: Instance, monkeypatch: pytest.MonkeyPatch) -> dict[str, t
         monkeypatch.setattr(owner, name, breaks)
         return breaks
 
-    server = web.server._server.__class__
+    server = web.servers["http"]._server.__class__
     served, uploaded = Breaks(server.on_tick), Breaks(server.on_tick)
     deadline, callback = Breaks(lambda now: None), Breaks(lambda: None)
     uploads = running.process._uploads

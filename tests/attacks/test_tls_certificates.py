@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
+import json
+import ssl
 import subprocess
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -12,7 +16,7 @@ import pytest
 
 from tests.harness import Gateway, Refused, Stage, until
 from tests.harness.ports import free_port
-from tests.openssl_authority import OpenSSLAuthority, Pair, s_client
+from tests.openssl_authority import OpenSSLAuthority, Pair, handshake, s_client
 
 OURS = "Example"
 
@@ -31,14 +35,14 @@ class Scene:
         return (await s_client(self.port, identity, pair, *more)).code
 
 
-async def begun(stage: Stage, **listener: Any) -> Scene:
+async def begun(stage: Stage, limits: dict[str, Any] | None = None, **listener: Any) -> Scene:
     """Start a gateway by the certificates of an authority, and of one that it has signed."""
     root = OpenSSLAuthority(stage.folder / "root", "root")
     between = OpenSSLAuthority(stage.folder / "between", "between", root)
     pair = root.issue("localhost", "")
     await stage.backend("main")
     port = free_port()
-    document = stage.configuration(stations=[{"match": "*", "route": "main"}], routes={"main": {"admit": "gateway"}})
+    document = stage.configuration(routes={"main": {"admit": "gateway"}}, limits=limits or {})
     document["listen"]["stations"].append(
         {
             "url": f"wss://127.0.0.1:{port}",
@@ -133,6 +137,47 @@ async def test_what_is_revoked_comes_no_more(stage: Stage) -> None:
     lists[0].write_text(ended.read_text())
     await is_let_in(stays, "CP3", yes=False)
     await scene.gateway.logged("certificate of a station refused", "CRL has expired", "needs a newer one")
+
+
+async def test_a_stranger_does_not_fill_the_log(stage: Stage) -> None:
+    """Who dials hundreds of times gets a few lines, for TLS that does not come about and for 403; all are counted."""
+    scene = await begun(stage, {"handshakes_per_second": 0})
+    another = OpenSSLAuthority(stage.folder / "another", "another")
+    many = 300
+    for pair, event in (
+        (another.issue("CP1", OURS), "CertificateRefused"),
+        (scene.root.issue("CP2", OURS), "StationRefused"),
+    ):
+        await dials(scene.port, pair, many)
+
+        async def counted(event: str = event) -> bool:
+            return await scene.gateway.metric("voltgate_events_total", event=event) == many
+
+        await until(counted, f"{many} of {event}")
+    await scene.gateway.stop()
+    said = [json.loads(line) for line in scene.gateway.log.splitlines() if line.startswith("{")]
+    for line in ("certificate of a station refused", "station refused"):
+        lines = [each for each in said if each["event"] == line]
+        assert len(lines) <= 10, f"{len(lines)} lines for {many} of a kind"
+        assert sum(each.get("times", 1) for each in lines) == many
+        assert f"({lines[-1]['times']} times within a minute)" in lines[-1]["reason"]
+
+
+async def dials(port: int, pair: Pair, times: int) -> None:
+    """Dial again and again as CP1, ten at a time."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.load_cert_chain(*pair)
+
+    async def some() -> None:
+        for _ in range(times // 10):
+            with suppress(OSError):
+                reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context)
+                writer.write(handshake("CP1").encode())
+                await reader.read()
+                writer.close()
+
+    await asyncio.gather(*(some() for _ in range(10)))
 
 
 HEADERS = {

@@ -149,9 +149,12 @@ route = "home"
 url = "wss://csms.example.com/ocpp"
 username = "us"
 password = { env = "OURS" }
+[backends.shown]
+url = "wss://shown.example.com/ocpp"
+forward = "never"
 [routes.deaf]
 admit = "backend"
-rules = [{ answer = "ours" }]
+rules = [{ answer = ["ours", "shown"] }]
 [routes.free]
 admit = "gateway"
 rules = [{ answer = "main" }]
@@ -175,12 +178,12 @@ auth = "none"
     )
     found = told(tmp_path, text, {"OURS": "secret"})
     assert found["open"] == [
-        "24: unknown.policy: stations that no entry matches: whoever knows an identity is that station. Write password "
+        "27: unknown.policy: stations that no entry matches: whoever knows an identity is that station. Write password "
         "(`voltgate hash`), password_hook or auth_lookup",
-        '27: stations[1]: "CP-1" and 1 more: prove nothing here, and ours cannot look at what they show (it gets our '
-        "own password, or none): whoever knows an identity is that station. Write password (`voltgate hash`), "
+        '30: stations[1]: "CP-1" and 1 more: prove nothing here, and ours, shown cannot look at what they show (it '
+        "gets our own password, or none): whoever knows an identity is that station. Write password (`voltgate hash`), "
         "password_hook or auth_lookup",
-        '35: stations[3]: "CP-3": whoever knows an identity is that station. Write password (`voltgate hash`), '
+        '38: stations[3]: "CP-3": whoever knows an identity is that station. Write password (`voltgate hash`), '
         "password_hook or auth_lookup",
     ]
 

@@ -178,7 +178,8 @@ class Connection:
                 raise AssertionError(f"{self.name}: waited for {what}, but it ended: {self.ending}\n{self._transcript}")
             self._changed.clear()
             try:
-                await asyncio.wait_for(self._changed.wait(), end - time.monotonic())
+                async with asyncio.timeout(end - time.monotonic()):  # `wait_for` may forget that it was cancelled
+                    await self._changed.wait()
             except TimeoutError:
                 raise AssertionError(f"{self.name}: waited {DEADLINE:.0f} s for {what}\n{self._transcript}") from None
         return found

@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from websockets.datastructures import Headers
 
@@ -41,6 +44,24 @@ async def get(port: int, path: str, *, method: str = "GET", headers: Mapping[str
     if found.get("Transfer-Encoding", "").lower() == "chunked":
         body = _unchunked(body)
     return Reply(int(first.split(" ")[1]), found, body.decode())
+
+
+async def asked(socket_file: Path, path: str, *headers: str) -> tuple[int, Any]:
+    """Ask at a unix socket; return the status and the JSON of the answer."""
+    reader, writer = await asyncio.open_unix_connection(str(socket_file))
+    lines = [f"GET {path} HTTP/1.1", "Host: here", "Connection: close", *headers]
+    writer.write("\r\n".join([*lines, "", ""]).encode())
+    head, _, body = (await within(reader.read(), "an answer")).partition(b"\r\n\r\n")
+    writer.close()
+    return int(head.split(b" ")[1]), json.loads(body)
+
+
+async def listens_at(socket_file: Path) -> bool:
+    """Return whether a gateway that is ready listens at a unix socket."""
+    try:
+        return (await asked(socket_file, "/readyz"))[0] == 200
+    except (ConnectionError, FileNotFoundError):
+        return False
 
 
 def _unchunked(body: bytes) -> bytes:

@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import re
-import shutil
 import signal
-import socket
 import ssl
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.harness import Gateway, ScriptedStation, Stage, free_port, until
+from tests.interop.proxies import Proxy, shown
 from tests.keypair import write_pair
 from tests.servers import PostgreSQL, postgresql
 from voltgate.app.database import upgrade
 from voltgate.store.address import read_address
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "cluster.md"
 STRANGER = "127.0.0.77"
 """An address of this machine that only one connection comes from."""
 
@@ -34,57 +30,15 @@ def server() -> Iterator[PostgreSQL]:
         yield running
 
 
-class Balancer:
-    """A balancer of the document before two gateways: the one with this number of those for a program."""
-
-    def __init__(self, program: str, number: int, folder: Path, gateways: list[Gateway]) -> None:
-        found = shutil.which(program, path=f"{os.environ['PATH']}:/usr/sbin")
-        if found is None:
-            pytest.skip(f"{program} is not installed (Debian: {program})")
-        self.port = free_port()
-        self._file = folder / f"{program}.conf"
-        self._log = folder / f"{program}.log"
-        self._file.write_text(self._configured(program, number, folder, gateways))
-        self._command = {
-            "haproxy": [found, "-db", "-f", str(self._file)],
-            "nginx": [found, "-p", str(folder), "-c", str(self._file), "-e", "stderr", "-g", "daemon off;"],
-        }[program]
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def _configured(self, program: str, number: int, folder: Path, gateways: list[Gateway]) -> str:
-        """Return what the document shows, at the addresses and ports of the test."""
-        text = re.findall(rf"```{program}\n(.*?)```", DOCUMENT.read_text(), re.DOTALL)[number]
-        text, listens = re.subn(r"(bind |listen )(:?)9\d\d\d", rf"\g<1>\g<2>{self.port}", text)
-        text = text.replace("check port 8000", "check").replace("maxconn 100000", "maxconn 1000")
-        for at, gateway in enumerate(gateways, 1):
-            own = f"127.0.0.1:{gateway.stations_port}"
-            checked = f"{own} port {gateway.http_port}" if program == "haproxy" else own
-            text, servers = re.subn(rf"10\.0\.0\.1{at}:9\d\d\d", checked, text)
-            assert (listens, servers) == (1, 1)
-        if program == "nginx":
-            kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-            paths = "".join(f"{kind}_temp_path {folder}/{kind};" for kind in kinds)
-            text = f"pid {folder}/pid;\n{text.replace('http {', 'http {' + paths)}"
-        return text
-
-    async def start(self) -> None:
-        """Start it, and wait until it listens."""
-        with self._log.open("wb") as log:
-            self._process = subprocess.Popen(self._command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)  # noqa: ASYNC220
-
-        def listens() -> bool:
-            assert self._process is not None
-            assert self._process.poll() is None, self._log.read_text()
-            with socket.socket() as probe:
-                return probe.connect_ex(("127.0.0.1", self.port)) == 0
-
-        await until(listens, "the balancer listens")
-
-    def drop(self) -> None:
-        """End it."""
-        if self._process is not None:
-            self._process.terminate()
-            self._process.wait(30)
+def configured(program: str, number: int, gateways: list[Gateway]) -> str:
+    """Return what the document shows, with the addresses of the test's gateways."""
+    text = shown("cluster.md", program, number).replace("check port 8000", "check")
+    for at, gateway in enumerate(gateways, 1):
+        own = f"127.0.0.1:{gateway.stations_port}"
+        checked = f"{own} port {gateway.http_port}" if program == "haproxy" else own
+        text, servers = re.subn(rf"10\.0\.0\.1{at}:9\d\d\d", checked, text)
+        assert servers == 1
+    return text
 
 
 @pytest.mark.parametrize(
@@ -105,7 +59,7 @@ async def test_the_balancer_that_is_shown(
         document = stage.configuration(store={"url": server.url}, listen=listen, shutdown={"ahead": 4, "spread": 0.5})
         gateways.append(await _started(stage, document))
     first, second = gateways
-    balancer = Balancer(program, number, tmp_path, gateways)
+    balancer = Proxy(program, configured(program, number, gateways), tmp_path)
     try:
         await balancer.start()
 

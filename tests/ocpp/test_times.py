@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voltgate.ocpp.times import FIRST, LAST, seconds_of, stamp
+from voltgate.ocpp.times import FIRST, LAST, seconds_of, stamp, zone_of
 
 AT = 1768464600.25
 """2026-01-15, ten past eight, and a quarter of a second."""
@@ -49,3 +49,11 @@ def test_what_is_written_is_read_again(milliseconds: int) -> None:
     """To the millisecond, which is cut and never rounded up."""
     seconds = milliseconds / 1000
     assert seconds - 0.0011 < seconds_of(stamp(seconds)) <= seconds + 1e-6
+
+
+def test_time_zones() -> None:
+    """What this machine knows is a time zone, and no file beside them."""
+    assert zone_of("Europe/Berlin") == "Europe/Berlin"
+    for name in ("", "Berlin", "Europe", "Europe/berlin", "../UTC", "/etc/passwd", "tzdata.zi"):
+        with pytest.raises(ValueError, match="is no time zone that this machine knows"):
+            zone_of(name)

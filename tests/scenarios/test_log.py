@@ -120,8 +120,8 @@ async def test_a_reader_that_goes_comes_back_and_stalls(stage: Stage, reader: Re
 
     read, too_long = len(reader.lines), "x" * 3000  # from here on nobody reads
     refused = 2 * PIPE // len(too_long)
-    for _ in range(refused):
-        assert (await stage.refused(too_long)).status_code == HTTPStatus.BAD_REQUEST
+    for number in range(refused):
+        assert (await stage.refused(f"{too_long}{number}")).status_code == HTTPStatus.BAD_REQUEST
     await is_served(stage, gateway, "CP2")
     await until(lambda: any(line["event"] == "station went" for line in reader.lines[read:]), "all of it is read")
     events = [line["event"] for line in reader.lines[read:]]
@@ -135,8 +135,8 @@ async def test_a_reader_that_goes_comes_back_and_stalls(stage: Stage, reader: Re
     ]
     assert await gateway.metric(LOST) == said["cannot_be_written"]
 
-    for _ in range(refused):  # nobody reads again
-        await stage.refused(too_long)
+    for number in range(refused):  # nobody reads again
+        await stage.refused(f"{number}{too_long}")
     await gateway.stop()
 
 

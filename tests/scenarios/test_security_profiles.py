@@ -95,9 +95,14 @@ async def test_by_their_profiles(stage: Stage, tmp_path: Path) -> None:
     assert await comes("CP-2", secure=True, pair=forged) == 0
     assert await comes("CP-9", secure=False, secret="secret") == 404
 
-    text = own[0].read_text()
-    fingerprint = base64.b64encode(hashlib.sha256(ssl.PEM_cert_to_DER_cert(text)).digest()).decode()
-    known[fingerprint.rstrip("=").replace("+", "-").replace("/", "_")] = text
+    third = authority.issue("CP-3", "Example")
+
+    def der(pair: tuple[Path, Path]) -> bytes:
+        return ssl.PEM_cert_to_DER_cert(pair[0].read_text())
+
+    for each in (own, third):
+        known[base64.urlsafe_b64encode(hashlib.sha256(der(each)).digest()).decode().rstrip("=")] = each[0].read_text()
+    fingerprint = base64.b64encode(hashlib.sha256(der(own)).digest()).decode()
     said = {
         "X-Forwarded-For": "192.0.2.1",
         "X-Forwarded-Proto": "https",
@@ -121,4 +126,12 @@ async def test_by_their_profiles(stage: Stage, tmp_path: Path) -> None:
     assert await comes_by_a_proxy("CP-2", **{"Client-Cert-Hash": "../cs/CP-1/auth"}) == 401
     assert await comes_by_a_proxy("CP-2", **{"client-cert-hash": fingerprint}) == 401, "said twice"
     assert await comes_by_a_proxy("CP-2", gateway_port) == 401, "this listener trusts nobody"
+
+    shown = {"Client-Cert-Leaf": base64.b64encode(der(third)).decode()}
+    assert await comes_by_a_proxy("CP-3", **shown) == 101
+    assert await comes_by_a_proxy("CP-2", **shown) == 401, "the hash of one certificate with another one"
+    assert await comes_by_a_proxy("CP-2", **{"Client-Cert-Leaf": "unreadable"}) == 401
+    assert await comes_by_a_proxy("CP-2", **shown, **{"client-cert-leaf": "twice"}) == 401
+    shown = {"Client-Cert-Leaf": base64.b64encode(der(own)).decode(), "Client-Cert-Hash": "A" * 43}
+    assert await comes_by_a_proxy("CP-2", **shown) == 101, "the certificate itself says what its hash is"
     await runner.cleanup()

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import signal
 import socket
 import ssl
+import stat
 from pathlib import Path
 
+from tests.client.counterpart import environment
 from tests.harness import Gateway, Stage, free_port, until, within
-from tests.harness.http_client import get
+from tests.harness.http_client import asked, get, listens_at
+from tests.harness.offspring import ended
 from tests.keypair import write_pair
+from tests.web.client import TOKEN
 
 
 async def fetched(gateway: Gateway, trusted: Path) -> bytes | None:
@@ -62,3 +68,63 @@ async def test_metrics_apart(stage: Stage) -> None:
     assert (await gateway.get("/healthz")).status == 200
     for path, status in (("/metrics", 200), ("/healthz", 200), ("/readyz", 200), ("/api/v1/stations", 404)):
         assert (await get(port, path)).status == status
+
+
+async def test_the_api_at_a_socket_alone(stage: Stage) -> None:
+    """Without an address it is at the socket, for its group; commands find it there; a socket left behind is taken."""
+    await stage.backend("main")
+    gateway = stage.prepare(stage.configuration(listen={"http_socket": "api.sock"}, admin_token=TOKEN))
+    at, port = gateway.folder / "api.sock", gateway.http_port
+    gateway.file.write_text(gateway.file.read_text().replace(f'"127.0.0.1:{port}"', '"off"'))
+    await gateway.launch()
+    await until(lambda: listens_at(at), "the API at the socket")
+    assert stat.S_IMODE(at.stat().st_mode) == 0o660
+    assert f"API, health and metrics on unix:{at}" in gateway.log
+    assert (await asked(at, "/api/v1/me"))[0] == 401
+    with socket.socket() as nobody:
+        assert nobody.connect_ex(("127.0.0.1", port)) == errno.ECONNREFUSED
+    await stage.station("CP1")
+    for words in (("-c", gateway.file.name), ("--url", f"unix:{at}"), ("--url", "unix://api.sock")):
+        given = environment(gateway.folder, VOLTGATE_TOKEN=TOKEN)
+        code, out, err = await asyncio.to_thread(ended, ("stations", *words), gateway.folder, given, b"", 60.0)
+        assert (code, b"CP1" in out) == (0, True), err
+    gateway.signal(signal.SIGKILL)
+    await gateway.exited()
+    assert at.is_socket()
+    await gateway.launch()
+    await until(lambda: listens_at(at), "the API at the socket again")
+
+
+async def test_who_asks_at_a_socket(stage: Stage) -> None:
+    """He counts as one of this machine, and as the proxy that runs there if that is trusted."""
+    await stage.backend("main")
+    listen = {"http_socket": "api.sock"}
+    for trusted, address in (([], "127.0.0.1"), (["127.0.0.1"], "203.0.113.9")):
+        gateway = await stage.gateway(listen=listen, admin_token=TOKEN, api={"trusted_proxies": trusted})
+        at = gateway.folder / "api.sock"
+        assert (await gateway.get("/healthz")).status == 200  # where the address is, too
+        said = (f"Authorization: Bearer {TOKEN}", "X-Forwarded-For: 203.0.113.9")
+        assert (await asked(at, "/api/v1/me", *said))[0] == 200
+        assert (await asked(at, "/api/v1/me", "Authorization: Bearer wrong-one", said[1]))[0] == 401
+
+        async def refused(at: Path = at, said: tuple[str, ...] = said) -> set[str]:
+            items = (await asked(at, "/api/v1/audit", *said))[1]["items"]
+            return {each["address"] for each in items if each["outcome"] == "refused"}
+
+        assert await until(refused, "who was refused is in the audit trail") == {address}
+        await gateway.stop()
+
+
+async def test_a_socket_that_cannot_be_had(stage: Stage) -> None:
+    """Where another gateway listens, or there is a file, one does not begin, and says why; both stay as they are."""
+    await stage.backend("main")
+    first = await stage.gateway(listen={"http_socket": "api.sock"})
+    taken, file = first.folder / "api.sock", stage.folder / "file"
+    file.write_text("mine")
+    for there in (taken, file):
+        second = stage.prepare(stage.configuration(listen={"http_socket": str(there)}))
+        await second.launch()
+        assert await second.exited() != 0
+        assert f"cannot listen at {there} (listen.http_socket): Address already in use" in second.log
+    assert file.read_text() == "mine"
+    assert await listens_at(taken)

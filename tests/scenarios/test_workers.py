@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from tests.harness import Gateway, Stage, toml, until
+from tests.harness.http_client import listens_at
 from tests.servers import PostgreSQL, postgresql
 from tests.web.client import TOKEN, asking
 from voltgate.app.database import upgrade
@@ -66,7 +67,7 @@ async def test_workers_are_one_gateway(stage: Stage, server: PostgreSQL) -> None
     """
     main = await stage.backend("main")
     main.answers("Heartbeat", BEAT)
-    gateway = await several(stage, server, 3)
+    gateway = await several(stage, server, 3, listen={"http_socket": "api.sock"})
     stations = [await stage.station(f"CP{number}") for number in range(24)]
     for station in stations:
         await station.call("Heartbeat")
@@ -82,6 +83,7 @@ async def test_workers_are_one_gateway(stage: Stage, server: PostgreSQL) -> None
         status, health = await page(gateway, "/healthz")
         assert (status, health["status"], health["workers"]) == (200, "ok", dict.fromkeys("123", "ok"))
         assert sorted(await stations_of(gateway)) == ["1", "2", "3"]
+    assert await listens_at(gateway.folder / "api.sock")
     for number in "123":
         await gateway.logged('"event":"listening"', f'"worker":{number}')
     gateway.reload(toml(stage.configuration_of(gateway, limits={"message_size": "64KiB"})))

@@ -118,11 +118,13 @@ def test_tracebacks_show_no_secrets(form: str) -> None:
 
 
 _HOSTILE = """
+from voltgate.ocpp.wheel import Wheel
 from voltgate.relay.events import StationWent
 from voltgate.telemetry import logs
 logs.configure("info", "human")
-logs.write(StationWent("CP\\x9b2J", 1000, "\\x1b[2J\\x1b]0;owned\\x07", "station", 1.0))
-logs.write(StationWent("M\u00fcller", 1000, "one\\n2026-11-22T10:00:00Z [info] two", "station", 1.0))
+lines = logs.Lines(Wheel(0.0), lambda: 0.0)
+lines.write(StationWent("CP\\x9b2J", 1000, "\\x1b[2J\\x1b]0;owned\\x07", "station", 1.0))
+lines.write(StationWent("M\u00fcller", 1000, "one\\n2026-11-22T10:00:00Z [info] two", "station", 1.0))
 """
 
 
@@ -133,6 +135,58 @@ def test_a_stranger_writes_nothing_on_a_terminal() -> None:
     assert all(re.fullmatch(r"[^\x00-\x1f\x7f-\x9f]*", line) for line in lines)
     assert "station=CP\\x9b2J" in lines[0]
     assert "M\u00fcller" in lines[1]
+
+
+_REFUSED = """
+from voltgate.ocpp.wheel import Wheel
+from voltgate.relay.events import CertificateRefused, StationRefused
+from voltgate.telemetry import logs
+logs.configure("info", "json")
+wheel, now = Wheel(0.0), 0.0
+lines = logs.Lines(wheel, lambda: now)
+def dials(station="CP1", address="2001:db8::1", status=401, reason="wrong: the first"):
+    lines.write(StationRefused(station, "/" + station, address, status, reason))
+def wait(seconds):
+    global now
+    now += seconds
+    wheel.tick(now)
+for each in range(1, 1001):
+    dials(address=f"2001:db8::{each:x}", reason=f"wrong: {each}")
+    lines.write(CertificateRefused("wss", "192.0.2.1", "expired"))
+for other in ({"station": "CP2"}, {"address": "2001:db8:0:1::1"}, {"status": 403}, {"reason": "another"}):
+    dials(**other)
+lines.write(CertificateRefused("wss", "192.0.2.1", "revoked"))
+logs.log.info("a minute")
+wait(61)
+logs.log.info("many")
+for each in range(200):
+    dials(f"X{each}")
+wait(61)
+logs.log.info("the end")
+dials("X0")
+dials("X0")
+lines.close()
+dials("X0")
+"""
+
+
+def test_refused_handshakes_of_one_kind_are_merged() -> None:
+    """One line at once and one a minute later, for each station, address, status and reason; many kinds are one."""
+    lines = list(map(json.loads, _logged(_REFUSED)))
+    events = [line["event"] for line in lines]
+    minute, many, end = (events.index(each) for each in ("a minute", "many", "the end"))
+    at_once = ["station refused", "certificate of a station refused", *["station refused"] * 4]
+    assert events[:minute] == [*at_once, "certificate of a station refused"]
+    assert not any("times" in line for line in lines[:minute])
+    assert [(line["reason"], line["times"]) for line in lines[minute + 1 : many]] == [
+        ("wrong: 1000 (999 times within a minute)", 999),
+        ("expired (999 times within a minute)", 999),
+    ]
+    told = [(line["station"], line.get("times", 1)) for line in lines[many + 1 : end]]
+    assert told[:-1] == [(f"X{each}", 1) for each in range(99)]
+    assert told[-1] == ("X199", 101)
+    assert "as others of several kinds" in lines[end - 1]["reason"]
+    assert [line.get("times", 1) for line in lines[end + 1 :]] == [1, 1, 1]
 
 
 def test_a_reload_goes_on_with_the_same_thread() -> None:

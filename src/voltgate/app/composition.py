@@ -121,7 +121,7 @@ class Composition:
         self.events = EventLog()
         self.event_counts = dict.fromkeys(NAMES.values(), 0)
         """How many events there were, by their names."""
-        self.notifier = Notifier(self.clock, logs.write_fault)
+        self.log_lines, self.notifier = logs.Lines(self.wheel, self.clock), Notifier(self.clock, logs.write_fault)
         taps = Taps(self.notifier)
         self.messages = message_log_of(config, home, part, lambda: self.gateway, self.clock)
         taps.recorder = self.messages.recorder
@@ -209,7 +209,7 @@ class Composition:
         if isinstance(event, CarrierUp):
             self.dialler.answers(event.backend)
         self.notifier.notify("event log", self.events.note, event)
-        self.notifier.notify("log", logs.write, event)
+        self.notifier.notify("log", self.log_lines.write, event)
         self.notifier.notify("monitoring", self.monitoring.note, event)
         self.notifier.notify("message log", self.messages.recorder.note, event)
         self.notifier.notify("alerts", self.alerting.note, event)

@@ -24,7 +24,7 @@ from voltgate.app.elsewhere import ByQueue, by_queue
 from voltgate.app.life import TICK, Life, Running, ended, finished, freeze
 from voltgate.app.operating import operating_of
 from voltgate.app.reloading import Reloading
-from voltgate.app.web import Web
+from voltgate.app.web_servers import Web
 from voltgate.carriers.amqp.answering import Node
 from voltgate.carriers.amqp.settings import NodeSettings
 from voltgate.cluster.ports import NodeState
@@ -163,7 +163,7 @@ class CsmsProcess(Life):
         finally:
             await ended(telling)
             await self.consume({})
-            for server in (*(() if self._web is None else (self._web.server, *self._web.more.values())), uploads):
+            for server in (*(() if self._web is None else self._web.servers.values()), uploads):
                 if server is not None:
                     await server.close()
             await ended(serving)
@@ -186,8 +186,7 @@ class CsmsProcess(Life):
         if uploads is not None:
             tasks.append(supervision.keep("uploads", uploads.serve))
         if web is not None:
-            tasks.append(supervision.keep("http", web.server.serve))
-            tasks += [supervision.keep(name, server.serve) for name, server in web.more.items()]
+            tasks += [supervision.keep(name, server.serve) for name, server in web.servers.items()]
             tasks += [supervision.repeat(name, follow) for name, follow in web.access.tasks()]
         return tasks
 

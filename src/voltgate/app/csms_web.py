@@ -11,28 +11,24 @@ from voltgate.app.api_access import ApiAccess
 from voltgate.app.csms import parts_of
 from voltgate.app.gauges import csms_numbers, store_numbers
 from voltgate.app.readiness import configuration_state, store_state, task_states
-from voltgate.app.web import Web
-from voltgate.app.web_tls import tls_of
+from voltgate.app.web_servers import Web, open_servers
 from voltgate.ocpp.counts import Counts
 from voltgate.telemetry.lines import ERRORS
 from voltgate.telemetry.metrics import Gauges, Sources, VoltgateCollector
 from voltgate.web.api import csms, no_gateway
 from voltgate.web.audited import Audit
-from voltgate.web.base_path import BasePath
-from voltgate.web.server import WebServer, application, listening
+from voltgate.web.server import application
 
 if TYPE_CHECKING:
     from voltgate.app.csms_process import NodeParts
 
 
 def open_csms_web(active: ActiveConfiguration, parts: NodeParts) -> Web | None:
-    """Listen for HTTP; None where the configuration has no address. Raise OSError for one that cannot be had."""
-    address = active.config.listen.http_address
-    if address is None:
+    """Listen for HTTP; None where the configuration has neither address nor socket. Raise OSError for what is taken."""
+    if active.config.listen.http_url is None:
         return None
     access = ApiAccess(active.loaded, parts.database)
     collector = VoltgateCollector(_sources(parts, access.access.refused))
-    resources, apart = csms.routers(), active.config.listen.metrics_address
 
     def readiness() -> dict[str, Any]:
         return _readiness(active, parts)
@@ -43,9 +39,9 @@ def open_csms_web(active: ActiveConfiguration, parts: NodeParts) -> Web | None:
         __version__,
         access.access,
         access.issued,
-        resources,
+        csms.routers(),
         users=access.users,
-        has_metrics=apart is None,
+        has_metrics=active.config.listen.metrics_address is None,
     )
     app.state.single_sign_on = access.single_sign_on
     app.state.audit = Audit(parts.database.put)
@@ -54,12 +50,8 @@ def open_csms_web(active: ActiveConfiguration, parts: NodeParts) -> Web | None:
     no_gateway.install(app)
     if parts.operating is not None:
         parts.operating.add_uploads(app)
-    app.add_middleware(BasePath, base=lambda: active.config.api.base_path)
-    more = {}
-    if apart is not None:
-        page = application(collector, readiness, __version__)
-        more["metrics"] = WebServer(page, listening(*apart, key="listen.metrics"))
-    return Web(WebServer(app, listening(*address), tls_of(active)), access, more, app.state.audit)
+    servers = open_servers(active, app, lambda: application(collector, readiness, __version__))
+    return Web(servers, access, app.state.audit)
 
 
 def _readiness(active: ActiveConfiguration, parts: NodeParts) -> dict[str, Any]:

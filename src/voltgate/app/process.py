@@ -16,7 +16,8 @@ from voltgate.app.csms import backend_of, look, tell_costs, tend, watch
 from voltgate.app.life import Life, Running, ended, finished, freeze, run_through
 from voltgate.app.readiness import Readiness
 from voltgate.app.reload import Reload
-from voltgate.app.web import Web, open_web
+from voltgate.app.web import open_web
+from voltgate.app.web_servers import Web
 from voltgate.app.worker import Worker
 from voltgate.config import Loaded
 from voltgate.relay.records import StoreAway
@@ -125,8 +126,7 @@ class Process(Life):
         if parts.cluster is not None:
             self._joined = parts.cluster.begin()
         if self._web is not None:
-            self._serving.append(supervision.keep("http", self._web.server.serve))
-            self._serving += [supervision.keep(name, server.serve) for name, server in self._web.more.items()]
+            self._serving += [supervision.keep(name, server.serve) for name, server in self._web.servers.items()]
             for name, follow in self._web.access.tasks():
                 self._tending.append(supervision.repeat(name, follow))
 
@@ -142,6 +142,7 @@ class Process(Life):
             self._web.access.close()
             self._web.audit.refusals.close()
         await parts.listeners.close()
+        parts.log_lines.close()
         await parts.soap.close()
         await parts.dialler.close()
         await parts.carriers.close()
@@ -211,8 +212,7 @@ class Process(Life):
         await parts.listeners.emptied(timeout=2.0)
         parts.queries.close()
         if self._web is not None:
-            await self._web.server.close()
-            for server in self._web.more.values():
+            for server in self._web.servers.values():
                 await server.close()
         if self._uploads is not None:
             await self._uploads.close()

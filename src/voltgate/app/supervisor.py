@@ -173,7 +173,7 @@ class Supervisor:
         if len(before) < len(self._listened) == self._of:
             listen = self._config.listen
             where = ", ".join(each.url for each in (*listen.stations, *listen.soap))
-            http = f"; {offered()} on {listen.http_url}" if listen.http_address else ""
+            http = f"; {offered()} on {listen.http_url}" if listen.http_url else ""
             OUTPUT.put(f"voltgate {__version__}: {self._of} workers listen for stations on {where}{http}")
             log.info("all workers listen", workers=self._of, version=__version__)
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
+from fastapi import FastAPI
 from prometheus_client.registry import Collector
 
 from voltgate import __version__
@@ -16,27 +17,14 @@ from voltgate.app.csms import parts_of
 from voltgate.app.gauges import sources_of
 from voltgate.app.readiness import Readiness
 from voltgate.app.route_editing import RouteEditing
-from voltgate.app.web_tls import tls_of
+from voltgate.app.web_servers import Web, open_servers
 from voltgate.app.worker import Worker
-from voltgate.carriers.websocket.origin import behind, is_trusted
 from voltgate.telemetry.metrics import VoltgateCollector
 from voltgate.web.api import claims, csms
 from voltgate.web.api.resources import routers
 from voltgate.web.audited import Audit, unnoted
-from voltgate.web.base_path import BasePath
-from voltgate.web.proxy_headers import Proxies, ProxyHeaders
-from voltgate.web.server import WebServer, application, listening, listening_at
+from voltgate.web.server import WebServer, application, listening_at
 from voltgate.web.siblings import Labelled, Siblings
-
-
-@dataclass(frozen=True, slots=True)
-class Web:
-    """The server of a process, who may use its API, and by name what else there is: for other workers, for metrics."""
-
-    server: WebServer
-    access: ApiAccess
-    more: Mapping[str, WebServer] = field(default_factory=dict)
-    audit: Audit = field(default_factory=Audit)
 
 
 def open_web(
@@ -46,27 +34,20 @@ def open_web(
     change: Callable[[], Awaitable[None]],
     worker: Worker | None = None,
 ) -> Web | None:
-    """Listen for HTTP; None where the configuration has no address. Raise OSError for one that cannot be had.
+    """Listen for HTTP; None where the configuration has neither address nor socket. Raise OSError for what is taken.
 
     `change` has the configuration read again and taken. The database must have been opened: it holds tokens of the API.
     """
-    address = active.config.listen.http_address
-    if address is None:
+    if active.config.listen.http_url is None:
         return None
     access = ApiAccess(active.loaded, parts.database)
     callers = access.access
     sources = replace(sources_of(parts), failed_logins=callers.refused, tokens=callers.ends)
     collector: Collector = VoltgateCollector(sources)
-    siblings, more = None, dict[str, WebServer]()
+    siblings = None
     if worker is not None:
         collector = Labelled(collector, worker.number, worker.restarts)
         siblings = Siblings(worker.number, range(1, worker.of + 1), worker.socket_of)
-        inner = application(collector, readiness, __version__)
-        more["http for workers"] = WebServer(inner, listening_at(worker.socket_of(worker.number)))
-    apart, shared = active.config.listen.metrics_address, worker is not None
-    if apart is not None:
-        inner = application(collector, readiness, __version__, siblings=siblings)
-        more["metrics"] = WebServer(inner, listening(*apart, shared=shared, key="listen.metrics"))
     resources = (claims.router, *routers(), *csms.routers())
     app = application(
         collector,
@@ -77,7 +58,7 @@ def open_web(
         resources,
         siblings,
         access.users,
-        has_metrics=apart is None,
+        has_metrics=active.config.listen.metrics_address is None,
     )
     app.state.queries = parts.queries
     note = parts.database.put if parts.database is not None else unnoted
@@ -92,11 +73,15 @@ def open_web(
     app.state.operating = None if parts.operating is None else parts.operating.parts
     if parts.operating is not None:
         parts.operating.add_uploads(app)
-    app.add_middleware(BasePath, base=lambda: active.config.api.base_path)
-    proxies = _proxies(active)
-    app.add_middleware(ProxyHeaders, proxies=proxies)
-    app.state.is_proxy = proxies.is_one
-    return Web(WebServer(app, listening(*address, shared=shared), tls_of(active)), access, more, app.state.audit)
+
+    def page() -> FastAPI:
+        return application(collector, readiness, __version__, siblings=siblings)
+
+    servers = open_servers(active, app, page, shared=worker is not None, first=worker is None or worker.number == 1)
+    if worker is not None:
+        inner = application(collector, readiness, __version__)
+        servers["http for workers"] = WebServer(inner, listening_at(worker.socket_of(worker.number)))
+    return Web(servers, access, app.state.audit)
 
 
 def _renewing(active: ActiveConfiguration, parts: Composition) -> Callable[[], Awaitable[float]]:
@@ -108,11 +93,3 @@ def _renewing(active: ActiveConfiguration, parts: Composition) -> Callable[[], A
         return active.config.soap.old_callbacks
 
     return renew
-
-
-def _proxies(active: ActiveConfiguration) -> Proxies:
-    """Return the proxies of the configuration in force."""
-    return Proxies(
-        lambda address: is_trusted(address, active.config.api.trusted_proxies),
-        lambda hop, said: behind(hop, said, active.config.api.trusted_proxies),
-    )

@@ -16,8 +16,8 @@ from voltgate.relay.wire import Receiver, Wire
 class Certified:
     """Whom the certificate that a station has shown names: verified, empty without one.
 
-    `until` is when it ends, in seconds since 1970. Of one that a trusted proxy has verified there are the `fingerprint`
-    only, its SHA-256 in base64, or the certificate itself, as DER (`leaf`).
+    `until` is when it ends, in seconds since 1970. Of one that a trusted proxy has verified there is the
+    `fingerprint`, its SHA-256 in base64, and the certificate itself, as DER (`leaf`), if the proxy hands it on.
     """
 
     name: str = ""

@@ -46,12 +46,20 @@ def connect(url: str, token_file: Path | None = None, config: Path | None = None
         raise Refused(f"{url} cannot be asked: {error}") from None
 
 
+def _socket_of(url: str) -> str | None:
+    """Return the path of the unix socket that a URL names, or None."""
+    scheme, _, where = url.partition(":")
+    return where.removeprefix("//") if scheme == "unix" else None
+
+
 def _trust(url: str) -> ssl.SSLContext:
     """Return a context that trusts the system's certificates, or SSL_CERT_FILE's; for http none are read."""
     return ssl.create_default_context() if url.startswith("https:") else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 def _check(url: str) -> None:
+    if _socket_of(url):
+        return
     try:
         parts = urlsplit(url)
         sound = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
@@ -60,7 +68,7 @@ def _check(url: str) -> None:
     if "@" in url:
         raise Refused("a gateway's address holds no password: give a token in VOLTGATE_TOKEN or by --token-file")
     if not sound:
-        raise Refused(f'"{clean(url)}" is no address of a gateway: give one like http://127.0.0.1:8000')
+        raise Refused(f'"{clean(url)}" is no address of a gateway: give one like http://127.0.0.1:8000, or unix:PATH')
 
 
 class Api:
@@ -71,8 +79,10 @@ class Api:
         headers = {"user-agent": f"voltgate/{__version__}"}
         if token is not None:
             headers["authorization"] = f"Bearer {token}"
+        where = _socket_of(url)
         self.http = httpx2.Client(
-            base_url=f"{url.rstrip('/')}/api/v1/",
+            base_url=f"{url.rstrip('/') if where is None else 'http://localhost'}/api/v1/",
+            transport=None if where is None else httpx2.HTTPTransport(uds=where),
             headers=headers,
             timeout=httpx2.Timeout(ANSWER, connect=CONNECT),
             verify=_trust(url),

@@ -12,9 +12,9 @@ HERE = "http://127.0.0.1:8000"
 
 
 def api_url_of(config: Path | None) -> str:
-    """Return the URL of the API: from `listen.http` of the configuration that was named, else the default one.
+    """Return the URL of the API: from `[listen]` of the configuration that was named, else the default one.
 
-    Raises Refused.
+    At a unix socket alone it is `unix:` and the path. Raises Refused.
     """
     if config is None:
         return HERE
@@ -24,8 +24,10 @@ def api_url_of(config: Path | None) -> str:
         listen = read(config, os.environ, wanted=["listen"]).config.listen
     except ConfigErrors as errors:
         raise Refused(f"where the gateway's API is cannot be read: {errors.problems[0]}; say it by --url") from None
-    if listen.http_address is None:
+    if listen.http_url is None:
         raise Refused(f'{config} has http = "off": that gateway has no API')
+    if listen.http_address is None:
+        return listen.http_url
     host, port = listen.http_address
     return f"{listen.http_url.partition(':')[0]}://{_reachable(host)}:{port}"
 

@@ -67,6 +67,8 @@ def _local(config: Path | None) -> str | None:
 
 def is_here(url: str) -> bool:
     """Return whether a URL is of this machine."""
+    if url.startswith("unix:"):
+        return True
     host = urlsplit(url).hostname or ""
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import zoneinfo
 from collections.abc import Mapping
 from pathlib import Path
 from string import Formatter
@@ -14,6 +13,7 @@ from pydantic import AfterValidator, Field, field_validator
 
 from voltgate.config.alert_channels import Channel
 from voltgate.config.values import FilePath, Name, Seconds, Section, Size, Text
+from voltgate.ocpp.times import zone_of
 
 EVENTS = tuple(
     """
@@ -242,9 +242,7 @@ class Alerts(Section):
     @field_validator("timezone")
     @classmethod
     def _known(cls, name: str | None) -> str | None:
-        if name is not None and name not in zoneinfo.available_timezones():
-            raise ValueError(f'"{name}" is no time zone that this machine knows; they look like Europe/Berlin')
-        return name
+        return None if name is None else zone_of(name)
 
     @property
     def human_names(self) -> Mapping[str, str]:

@@ -67,7 +67,7 @@ def _all(draft: Draft) -> Iterator[Finding]:
     yield from _unused(draft)
     if (authority := draft.config.csms.authority) is not None:
         yield from _pair(("csms", "authority"), authority.certificate, authority.key)
-    if draft.config.listen.metrics_address is not None and draft.config.listen.http_address is None:
+    if draft.config.listen.metrics_address is not None and draft.config.listen.http_url is None:
         yield Finding(("listen", "metrics"), "is for metrics beside listen.http, which is off: give that an address")
     if (pair := draft.config.listen.http_tls) is not None:
         yield from _pair(("listen", "http_tls"), pair.certificate, pair.key)

@@ -173,6 +173,12 @@ class Listen(Section):
         "The API asks for a token; health and metrics do not: keep it on a private address.",
         json_schema_extra=RESTART,
     )
+    http_socket: FilePath | None = Field(
+        default=None,
+        description="A unix socket at which the API is, too, for this machine's users of the gateway's group (0660): "
+        'with `http = "off"` nowhere else. Who asks there counts as 127.0.0.1.',
+        json_schema_extra=RESTART,
+    )
     http_tls: KeyPair | None = Field(
         default=None,
         description='`http` by TLS: `{ certificate = "api.pem", key = "api.key" }`. Its files are read again when they '
@@ -210,8 +216,10 @@ class Listen(Section):
         return None if self.http == HTTP_OFF else _host_and_port(self.http)
 
     @property
-    def http_url(self) -> str:
-        """The URL of the HTTP listener."""
+    def http_url(self) -> str | None:
+        """The URL of the API: `unix:` and a path where it is at a socket alone; None if it is nowhere."""
+        if self.http_address is None:
+            return None if self.http_socket is None else f"unix:{self.http_socket}"
         return f"http{'' if self.http_tls is None else 's'}://{self.http}"
 
     @property

@@ -16,7 +16,7 @@ def check_oidc(draft: Draft) -> Iterator[Finding]:
         return
     if draft.config.store.url == OFF:
         yield Finding(here, 'needs a database, as users are kept there: store.url is "off"')
-    if draft.config.listen.http_address is None:
+    if draft.config.listen.http_url is None:
         yield Finding(here, "is for the pages on listen.http, which is off", warning=True)
     if not oidc.roles:
         yield Finding(here, "lets nobody in: say in [[api.oidc.roles]] who gets which role")

@@ -21,6 +21,7 @@ from voltgate.config.hosts import is_loopback
 from voltgate.config.lines import Path
 from voltgate.config.listen import Address
 from voltgate.config.model import Config
+from voltgate.config.proofs import hears
 from voltgate.config.stations import StationEntry
 from voltgate.config.store import OFF
 from voltgate.config.values import Network, split_url
@@ -98,6 +99,8 @@ def _is_wide(network: Network) -> bool:
 
 
 def _http(config: Config) -> Iterator[Judged]:
+    if (at := config.listen.http_socket) is not None:
+        yield Judged("good", ("listen", "http_socket"), f"{at}: only users of this machine in the gateway's group")
     for key, address, what in (
         ("http", config.listen.http_address, "tokens, passwords and all that the API says"),
         ("metrics", config.listen.metrics_address, "how many stations there are, and what they do"),
@@ -164,7 +167,7 @@ def _of_stations(config: Config, path: Path, who: str, proof: str, route: str) -
     deaf = [
         name
         for name in _answering(config, route)
-        if config.backends[name].username is not None or not config.backends[name].websocket_template
+        if not config.backends[name].websocket_template or not hears(config.backends[name])
     ]
     if deaf:
         message = (

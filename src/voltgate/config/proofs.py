@@ -28,8 +28,13 @@ def check_proofs(draft: Draft) -> Iterator[Finding]:
         yield from _unproven(draft, ("unknown",), config.unknown.route)
     if not any(entry.match == "*" for entry in config.stations):
         for name in _claimants(draft):
-            if not _hears(config.backends[name]):
+            if not hears(config.backends[name]):
                 yield Finding(("backends", name), f"{_blind(name)} that it claims; {_ENTRY}")
+
+
+def hears(backend: Backend) -> bool:
+    """Return whether a backend that answers a handshake is shown what the station proves itself by."""
+    return not backend.websocket_template or (backend.username is None and backend.forward != "never")
 
 
 _ENTRY = (
@@ -43,7 +48,7 @@ def _unproven(draft: Draft, path: Path, written: str | None) -> Iterator[Finding
     write = _WRITE if path[0] == "stations" else 'write [[stations]] for them, or auth = "none" if that is meant'
     by_gateway = route in config.routes and config.admit(str(route)) == "gateway"
     asked = [] if by_gateway else list(_asked(draft, written, str(route)))
-    deaf = next((name for name in asked if not _hears(config.backends[name])), None)
+    deaf = next((name for name in asked if not hears(config.backends[name])), None)
     if deaf is not None:
         yield Finding(path, f"{_blind(deaf)} here; {write}")
         return
@@ -67,11 +72,6 @@ def _asked(draft: Draft, written: str | None, route: str) -> Iterator[str]:
 
 def _claimants(draft: Draft) -> Iterator[str]:
     return (name for name in draft.config.backends if draft.written(("backends", name, "claims")))
-
-
-def _hears(backend: Backend) -> bool:
-    """Return whether a backend that answers a handshake is shown what the station proves itself by."""
-    return not backend.websocket_template or (backend.username is None and backend.forward != "never")
 
 
 def _blind(name: str) -> str:

@@ -1,9 +1,10 @@
-"""Times as messages and the API spell them (RFC 3339), to seconds since 1970 and back."""
+"""Times as messages and the API spell them (RFC 3339), to seconds since 1970 and back; and time zones."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 FIRST = 0.0
 LAST = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC).timestamp()
@@ -24,3 +25,11 @@ def seconds_of(text: str) -> float:
     """Return a time as seconds since 1970; without an offset it is in UTC. Raise ValueError."""
     at = datetime.fromisoformat(text)
     return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
+
+
+def zone_of(name: str) -> str:
+    """Return the name of a time zone that this machine knows. Raise ValueError for others."""
+    try:
+        return ZoneInfo(name).key
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(f'"{name}" is no time zone that this machine knows; they look like Europe/Berlin') from None

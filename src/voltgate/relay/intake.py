@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
-from voltgate.ocpp.messages import FOREVER, Call, Reply, Respond
+from voltgate.ocpp.messages import Call, Reply, Respond
 from voltgate.ocpp.silence import overloaded
 from voltgate.relay.backend import Backend
 from voltgate.relay.events import CommandRefused
 from voltgate.relay.ledger import Ledger
+from voltgate.relay.merging import Merging
 from voltgate.relay.ports import Ports, SessionSettings
 from voltgate.relay.rate import Bucket
 
-_A_MINUTE = 60.0
-"""Seconds in which refusals of one kind are said once."""
 _MOST_KINDS = 16
-"""Kinds of refusals that are told apart in that time."""
+"""Kinds of refusals that are told apart within a minute."""
 _LONGEST = 100
+
+_Refusal: TypeAlias = tuple[Call, Reply, str]
+"""A call, what its asker is answered, and why."""
 
 
 class Station(Protocol):
@@ -50,28 +51,17 @@ class Line(Protocol):
         """Return the seconds of the wheel."""
 
 
-@dataclass(slots=True)
-class _Kind:
-    """Refusals of one kind: the last of them, and how many there are that nobody was told of."""
-
-    call: Call
-    reply: Reply
-    why: str
-    times: int = 0
-
-
 class Intake:
     """Meters the calls of one backend to one station, and says what is refused."""
 
-    __slots__ = ("_bytes", "_calls", "_due", "_kinds", "_line")
+    __slots__ = ("_bytes", "_calls", "_line", "_refusals")
 
     def __init__(self, line: Line) -> None:
         pace = line.host.settings.commands
         self._line = line
         self._calls = Bucket(pace.calls, pace.burst)
         self._bytes = Bucket(pace.bytes, pace.bytes_burst)
-        self._kinds: dict[tuple[str, str], _Kind] = {}
-        self._due = FOREVER
+        self._refusals: Merging[_Refusal] | None = None
 
     def takes(self, call: Call, respond: Respond) -> bool:
         """Return whether a call is taken; one beyond the rate is answered, unread."""
@@ -85,40 +75,17 @@ class Intake:
     def refused(self, call: Call, reply: Reply, why: str) -> None:
         """Count what is refused, and have the first of its kind in a minute told at once; the others follow as one."""
         self._line.backend.refuse(call.action)
-        name = (call.action[:_LONGEST], why)
-        if name not in self._kinds and len(self._kinds) >= _MOST_KINDS:
-            name = ("", "")
-        known = self._kinds.get(name)
-        if known is not None:
-            known.call, known.reply, known.why, known.times = call, reply, why, known.times + 1
-            return
-        kind = self._kinds[name] = _Kind(call, reply, why)
-        if self._due == FOREVER:
-            self._due = self._line.now() + _A_MINUTE
-            self._line.host.ports.wheel.at(self._due, self._expire)
-        self._tell(kind, 1, why)
+        if self._refusals is None:
+            self._refusals = Merging(self._line.host.ports.wheel, self._line.now, self._tell, _MOST_KINDS)
+        self._refusals.add((call.action[:_LONGEST], why), (call, reply, why))
 
-    def _tell(self, kind: _Kind, times: int, why: str) -> None:
-        line, call = self._line, kind.call
-        line.ledger.audit(line.backend.name, call, "refused", kind.reply, why)
-        event = CommandRefused(line.host.identity, line.backend.name, call.action[:_LONGEST], why, times)
+    def _tell(self, refusal: _Refusal, times: int, more: str) -> None:
+        line, (call, reply, why) = self._line, refusal
+        line.ledger.audit(line.backend.name, call, "refused", reply, why + more)
+        event = CommandRefused(line.host.identity, line.backend.name, call.action[:_LONGEST], why + more, times)
         line.host.ports.listen(event)
-
-    def _expire(self, now: float) -> None:
-        """Say how many there were; a kind of which there were none is forgotten."""
-        self._due = FOREVER
-        going_on = {name: kind for name, kind in self._kinds.items() if kind.times}
-        for name, kind in going_on.items():
-            others = "" if any(name) else "; as others of several kinds"
-            self._tell(kind, kind.times, f"{kind.why} ({kind.times} times within a minute{others})")
-            kind.times = 0
-        self._kinds = going_on
-        if going_on:
-            self._due = now + _A_MINUTE
-            self._line.host.ports.wheel.at(self._due, self._expire)
 
     def end(self) -> None:
         """Say what has not been said yet."""
-        self._line.host.ports.wheel.off(self._due, self._expire)
-        self._expire(self._line.now())
-        self._line.host.ports.wheel.off(self._due, self._expire)
+        if self._refusals is not None:
+            self._refusals.end()

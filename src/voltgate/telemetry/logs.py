@@ -1,4 +1,7 @@
-"""Logs: one line for each connect, disconnect, refusal and change of a link; text on a terminal, JSON otherwise."""
+"""Logs: a line for each connect, disconnect, refusal and change of a link; text on a terminal, JSON otherwise.
+
+Refusals of one kind are one line when the first comes, and one for those that follow within a minute.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +18,11 @@ from typing import Any, Literal, TextIO, TypeAlias
 import msgspec
 import structlog
 
+from voltgate.ocpp.networks import network_of
+from voltgate.ocpp.wheel import Wheel
 from voltgate.relay.event_list import EVENTS, Severity, severity_of
-from voltgate.relay.events import Event
+from voltgate.relay.events import CertificateRefused, Event, StationRefused
+from voltgate.relay.merging import Merging
 from voltgate.telemetry.lines import ERRORS
 
 log = structlog.get_logger("voltgate")
@@ -175,11 +181,38 @@ _LEVELS: dict[Severity, int] = {
 }
 
 
-def write(event: Event) -> None:
-    """Log an event by the list of events; the rest of the line are its fields."""
+_MOST_KINDS = 100
+"""Kinds of refused handshakes that are told apart within a minute."""
+
+
+class Lines:
+    """Logs events. Refused handshakes of one kind are merged: strangers make as many of them as they like."""
+
+    def __init__(self, wheel: Wheel, now: Callable[[], float]) -> None:
+        self._refusals: Merging[Event] = Merging(wheel, now, _write, _MOST_KINDS)
+
+    def write(self, event: Event) -> None:
+        """Log an event by the list of events; the rest of the line are its fields, and `times` of those merged."""
+        match event:
+            case StationRefused():
+                who, why = event.station or event.target, event.reason.partition(":")[0]
+                self._refusals.add((who, network_of(event.address), event.status, why), event)
+            case CertificateRefused():
+                self._refusals.add((event.listener, network_of(event.address), event.reason), event)
+            case _:
+                _write(event)
+
+    def close(self) -> None:
+        """Log what has not been logged yet."""
+        self._refusals.end()
+
+
+def _write(event: Event, times: int = 1, more: str = "") -> None:
     level = _LEVELS[severity_of(event)]
     if level >= _Threshold.level:
         fields = {field: _short(getattr(event, field)) for field in event.__slots__}
+        if more:
+            fields |= {"reason": f"{fields['reason']}{more}", "times": times}
         log.log(level, EVENTS[type(event)].line, **fields)
 
 

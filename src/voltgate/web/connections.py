@@ -21,6 +21,9 @@ PATIENCE = 15.0
 """Seconds that a connection may be open without a request complete enough to be answered."""
 
 
+HERE = ("127.0.0.1", 0)
+"""Whoever asks at a unix socket."""
+
 Proxied: TypeAlias = Callable[[str], bool]
 """Tells whether an address is that of a proxy whose word counts."""
 
@@ -44,8 +47,9 @@ class Connection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Accept the connection, unless there are too many."""
         super().connection_made(transport)
+        self.client = self.client or HERE
         self._idle_since = self.loop.time()
-        self._network = network_of(self.client[0] if self.client else "")
+        self._network = network_of(self.client[0])
         if self._makes_room():
             self._look()
         else:
@@ -132,6 +136,11 @@ _LINGER = 15.0
 
 class Websocket(WebSocketsSansIOProtocol):
     """Uvicorn's websocket, cut off if the client takes more than its share."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Take the connection over."""
+        super().connection_made(transport)
+        self.client = self.client or HERE
 
     def data_received(self, data: bytes) -> None:
         """Parse received bytes."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import socket
 import ssl
 from collections.abc import Callable, Iterable
@@ -104,18 +106,33 @@ def listening(host: str, port: int, *, shared: bool = False, key: str = "listen.
     return sock
 
 
-def listening_at(path: Path) -> socket.socket:
-    """Listen at a path, where one that has ended may have listened before. Raise OSError."""
-    path.unlink(missing_ok=True)
+def listening_at(path: Path, mode: int = 0o600, key: str = "") -> socket.socket:
+    """Listen at a path, where one that has ended may have listened before; `key` names it.
+
+    Raise OSError if it cannot be had: where anybody else listens, or where there is something that is no socket.
+    """
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
+        _make_way(path)
         sock.bind(str(path))
-        path.chmod(0o600)  # before anybody can connect
-        sock.listen(16)
-    except OSError:
+        path.chmod(mode)  # before anybody can connect
+        sock.listen(128)
+    except OSError as error:
         sock.close()
-        raise
+        where = f"{path} ({key})" if key else str(path)
+        raise OSError(error.errno, f"cannot listen at {where}: {error.strerror or error}") from error
     return sock
+
+
+def _make_way(path: Path) -> None:
+    """Remove the socket of one that has ended. Raise OSError if it has not."""
+    if not path.is_socket():
+        return  # there is nothing, or something that cannot be listened at, as is said then
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as looking:
+        looking.setblocking(False)  # who is busy does not answer at once
+        if looking.connect_ex(str(path)) != errno.ECONNREFUSED:
+            raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
+    path.unlink(missing_ok=True)
 
 
 class WebServer:

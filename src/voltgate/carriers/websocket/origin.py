@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import hashlib
 import ipaddress
 import re
 import socket
@@ -58,7 +59,8 @@ def certified(request: Request) -> Certified:
 
     A header that came twice says nothing: one of them may be the station's own. The headers are those that Google's
     load balancers can be told to set, as the MaEVe gateway reads them. The certificate itself may come as they write it
-    (RFC 9440), as nginx does (PEM with its bytes escaped as in a URL), or as DER in base64 (HAProxy).
+    (RFC 9440), as nginx does (PEM with its bytes escaped as in a URL), or as DER in base64 (HAProxy). Where it comes,
+    the fingerprint is made of it: a proxy that sets the one header may pass on the other as the station has sent it.
     """
     present, verified, fingerprint, leaf = (
         values[0] if len(values := request.all(f"x-client-cert-{name}")) == 1 else ""
@@ -66,8 +68,12 @@ def certified(request: Request) -> Certified:
     )
     if not present.lower() == verified.lower() == "true":
         return Certified()
-    fingerprint = fingerprint if _FINGERPRINT.fullmatch(fingerprint) else ""
-    return Certified(fingerprint=fingerprint, leaf=_der_of(leaf))
+    der = _der_of(leaf)
+    if any(request.all("x-client-cert-leaf")):
+        fingerprint = base64.b64encode(hashlib.sha256(der).digest()).decode() if der else ""
+    elif not _FINGERPRINT.fullmatch(fingerprint):
+        fingerprint = ""
+    return Certified(fingerprint=fingerprint, leaf=der)
 
 
 def _der_of(leaf: str) -> bytes:

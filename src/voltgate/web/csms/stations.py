@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, Field
 
@@ -19,6 +18,7 @@ from voltgate.csms.model import (
     StatusChange,
     Variable,
 )
+from voltgate.ocpp.times import zone_of
 from voltgate.web.csms.transactions import document
 from voltgate.web.models import Asked, Time
 from voltgate.web.times import stamp, stamp_or_none
@@ -39,14 +39,7 @@ Interval = Annotated[int, Field(ge=1, le=86_400)]
 Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
 
 
-def _known(name: str) -> str:
-    try:
-        return name and ZoneInfo(name).key
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError(f'"{name}" is no time zone that this machine knows; they look like Europe/Berlin') from None
-
-
-Zone = Annotated[str, Field(pattern=r"^[A-Za-z0-9_+/-]{0,64}$"), AfterValidator(_known)]
+Zone = Annotated[str, Field(pattern=r"^[A-Za-z0-9_+/-]{0,64}$"), AfterValidator(lambda name: name and zone_of(name))]
 
 
 # Networks.
