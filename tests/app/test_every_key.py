@@ -535,7 +535,7 @@ ROWS: Mapping[type[BaseModel], Mapping[str, Row]] = {
     Claimant: {
         "token": Row(
             BACKEND,
-            lambda r: [each.digest for each in tokens(r) if each.backend == "main"],
+            lambda r: [each.digest for each in tokens(r) if "main" in each.backends],
             [hashlib.sha256(BACKEND.encode()).digest()],
         ),
         "stations": Row(["X*"], lambda r: claims(r, "CP1"), False),
