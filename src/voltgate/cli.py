@@ -369,7 +369,7 @@ _ELSEWHERE: tuple[tuple[str, Callable[[], ModuleType]], ...] = (
     ("explain", lambda: import_module("voltgate.client.explaining")),
     ("replay", lambda: import_module("voltgate.client.replaying")),
     ("security certificates", lambda: import_module("voltgate.client.security")),
-    ("users", lambda: import_module("voltgate.client.people")),
+    ("users tokens", lambda: import_module("voltgate.client.people")),
     ("simulate demo backend", lambda: import_module("voltgate.simulator.cli")),
 )
 """Commands, and the modules that have them: these are imported only if one is called, or all are listed."""

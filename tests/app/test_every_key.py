@@ -535,7 +535,7 @@ ROWS: Mapping[type[BaseModel], Mapping[str, Row]] = {
     Claimant: {
         "token": Row(
             BACKEND,
-            lambda r: [each.digest for each in tokens(r) if each.backend == "main"],
+            lambda r: [each.digest for each in tokens(r) if "main" in each.backends],
             [hashlib.sha256(BACKEND.encode()).digest()],
         ),
         "stations": Row(["X*"], lambda r: claims(r, "CP1"), False),
@@ -622,6 +622,7 @@ ROWS: Mapping[type[BaseModel], Mapping[str, Row]] = {
         "name": Row("otto", lambda r: [each.name for each in tokens(r)], ["otto"]),
         "role": Row("admin", lambda r: [each.role for each in tokens(r)], ["admin"]),
         "hash": Row(HASH, lambda r: [each.digest.hex() for each in tokens(r)], ["ab" * 32]),
+        "expires": Row("2027-06-30T12:00:00+02:00", lambda r: [each.until for each in tokens(r)], [1_814_349_600.0]),
     },
     Oidc: {
         "issuer": Row("https://other.example", lambda r: sign_on(r).issuer),

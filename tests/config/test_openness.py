@@ -230,14 +230,19 @@ permit = "full"
 def test_who_may_use_the_api_and_charge(tmp_path: Path) -> None:
     """Several administrators, routes that can be edited, and a management system for which every card is good."""
     hashes = ["sha256:" + digit * 64 for digit in "12"]
-    tokens = "".join(f'[[api.tokens]]\nname = "t{each[-1]}"\nrole = "admin"\nhash = "{each}"\n' for each in hashes)
+    ends = ["", "expires = 2100-06-30T12:00:00Z\n"]
+    tokens = "".join(
+        f'[[api.tokens]]\nname = "t{each[-1]}"\nrole = "admin"\nhash = "{each}"\n{end}'
+        for each, end in zip(hashes, ends, strict=True)
+    )
     text = SAFE + f'[api]\nedit_routes = true\n{tokens}[backends.own]\nurl = "local:"\n[csms]\ntokens = "any"\n'
     found = told(tmp_path, text)
     assert found["open"] == [
-        '25: csms.tokens: "any": every card charges. Write "known", and make the id tokens known (`voltgate id-tokens`)'
+        '26: csms.tokens: "any": every card charges. Write "known", and make the id tokens known (`voltgate id-tokens`)'
     ]
     assert [line.split(": ")[1] for line in found["weak"]] == [
         "api.edit_routes",
+        "api.tokens[0].expires",
         "api.tokens[0].role",
         "api.tokens[1].role",
     ]

@@ -123,6 +123,42 @@ def test_a_token_is_shown_once_and_revoked(browser: Browser) -> None:
     browser.until(lambda: not browser.all("button[aria-label='Revoke grafana']"), "the token is gone")
 
 
+async def claims(theatre: Theatre, token: str) -> tuple[int, int]:
+    """Claim for a backend with a token, and look at stations; give both statuses."""
+    async with asking(theatre.gateway.http_port, token) as api:
+        claimed = await api.ask("PATCH", "/backends/billing/stations", {"add": ["CP-0001"]})
+        return claimed.status, (await api.ask("GET", "/stations")).status
+
+
+def test_a_token_that_claims(browser: Browser, theatre: Theatre) -> None:
+    """A token for claims is made for the backends that are chosen, ends when that was chosen, and does nothing else."""
+    browser.sign_in("admin", "/users/tokens")
+    browser.with_text("button", "New token").click()
+    browser.find("input[name=name]").send_keys("depots")
+    choose_in(browser, "Role", "Claims for backends")
+    make = browser.with_text("[role=dialog] button", "Make")
+    assert make.get_attribute("disabled")
+    browser.find("[role=dialog] input[type=checkbox][value=billing]").click()
+    choose_in(browser, "Ends", "In 90 days")
+    assert browser.violations() == []
+    browser.picture("token-claims")
+    browser.with_text("[role=dialog] button", "Make").click()
+    browser.sees("it cannot be shown again", "[role=dialog]")
+    assert theatre.play(claims(theatre, secret(browser))) == (200, 403)
+    browser.click("[role=dialog] button[aria-label=Close]")
+    row = browser.with_text("tr", "depots")
+    assert "Claims for billing" in row.text
+    assert "Never" not in row.text
+    assert "Never" in browser.with_text("tr", "the-viewer").text
+
+
+def choose_in(browser: Browser, label: str, option: str) -> None:
+    """Choose in a list of the form."""
+    field = next(each for each in browser.all("[role=dialog] label") if each.text.startswith(label))
+    browser.click(f"#{field.get_attribute('for')}")
+    browser.with_text("[role=option]", option).click()
+
+
 def test_a_password_of_ones_own(browser: Browser, theatre: Theatre) -> None:
     """A wrong password is told of, and nobody is signed out for it; with the right one it is changed."""
     theatre.play(with_password(theatre, "dennis"))
@@ -156,6 +192,7 @@ def test_german(browser: Browser) -> None:
     browser.start(language="de")
     browser.sign_in("admin", "/users/tokens")
     browser.sees("Konfiguration", "td")
+    browser.sees("Nie", "td")
     browser.picture("tokens")
     browser.open("/account")
     browser.sees("Mein Passwort ändern")

@@ -36,6 +36,14 @@ async def test_what_was_kept_is_read_again(table: ApiTokens) -> None:
     assert await table.read() == [other]
 
 
+async def test_a_scope_is_read_again(table: ApiTokens) -> None:
+    """A token for networks, and one that claims for backends, come back with what they were made for."""
+    member = TokenRecord("a", "member", b"\1" * 32, 0.0, "ci", networks={"north": "viewer"})
+    claims = TokenRecord("b", "backend", b"\2" * 32, 0.0, "ci", backends=("billing", "employer"))
+    assert [await table.add(each) for each in (member, claims)] == [True, True]
+    assert await table.read() == [member, claims]
+
+
 async def test_a_name_is_taken_once(table: ApiTokens) -> None:
     """Of several that take a name at the same time, one gets it, and nothing of the others is kept."""
     several = [TokenRecord("ci", "viewer", bytes([number]) * 32, 0.0, "x") for number in range(5)]

@@ -11,6 +11,7 @@ import sys
 import threading
 import tomllib
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -109,7 +110,7 @@ async def test_a_caller_can_ask_who_he_is(web: Web) -> None:
     assert answers["viewer"] == {
         "name": "the-viewer",
         "role": "viewer",
-        "backend": None,
+        "backends": [],
         "login": None,
         "networks": {},
         "csrf": None,
@@ -117,7 +118,7 @@ async def test_a_caller_can_ask_who_he_is(web: Web) -> None:
     assert answers["backend"] == answers["viewer"] | {
         "name": "the-backend",
         "role": "backend",
-        "backend": "billing",
+        "backends": ["billing"],
     }
 
 
@@ -232,13 +233,13 @@ async def test_a_token_is_made_used_and_deleted(web: Web) -> None:
     assert token.startswith("vg_")
     assert len(token) == 46
     me = (await web.get("/api/v1/me", token)).json
-    assert (me["name"], me["role"], me["backend"]) == ("ci", "viewer", None)
+    assert (me["name"], me["role"], me["backends"]) == ("ci", "viewer", [])
     listed = await web.get("/api/v1/tokens", "admin")
     assert listed.json["total"] == 5
     assert listed.json["items"][-1] == {
         "name": "ci",
         "role": "viewer",
-        "backend": None,
+        "backends": [],
         "networks": {},
         "source": "api",
         "at": "2027-01-15T08:00:00.250Z",
@@ -297,7 +298,8 @@ async def test_names_are_taken_once(web: Web) -> None:
 async def test_only_admins_make_tokens(web: Web, role: str) -> None:
     """Nobody gives himself a greater role."""
     assert (await web.get("/api/v1/tokens", role)).status == 403
-    assert (await web.ask("POST", "/api/v1/tokens", role, json={"name": "x", "role": "admin"})).status == 403
+    for scope in ({"role": "admin"}, {"role": role}, {"backends": ["billing"]}):
+        assert (await web.ask("POST", "/api/v1/tokens", role, json={"name": "x"} | scope)).status == 403
     assert (await web.ask("DELETE", "/api/v1/tokens/x", role)).status == 403
 
 
@@ -417,6 +419,48 @@ async def test_a_token_for_single_networks(table: ApiTokens) -> None:
             assert (await web.ask("POST", "/api/v1/tokens", "admin", json=wrong)).status == 422
 
 
+async def test_a_token_that_claims(table: ApiTokens) -> None:
+    """A token claims for the backends that it was made for, at each gateway; after a rotation it does the same."""
+    async with serving(table, resources=[router]) as web, serving(table, resources=[router]) as other:
+        wanted = {"name": "ci", "backends": ["employer", "billing", "billing"], "expires_in": 2000}
+        made = await web.ask("POST", "/api/v1/tokens", "admin", json=wanted)
+        assert (made.status, made.json["role"]) == (201, "backend")
+        former = made.json["token"]
+        again = (await web.ask("POST", "/api/v1/tokens/ci/rotation", "admin", json={"overlap": 1500})).json["token"]
+        (shown,) = [each for each in (await web.get("/api/v1/tokens", "admin")).json["items"] if each["name"] == "ci"]
+        assert (shown["role"], shown["backends"], shown["networks"]) == ("backend", ["billing", "employer"], {})
+        await other.app.state.issued_tokens.read()
+        assert (await other.get("/api/v1/claims/billing", again)).status == 200
+        assert (await other.ask("PUT", "/api/v1/claims/another", again)).status == 403
+        assert (await other.get("/api/v1/for/viewers", again)).status == 403
+        me = (await other.get("/api/v1/me", again)).json
+        assert (me["name"], me["role"], me["backends"]) == ("ci", "backend", ["billing", "employer"])
+        for at, statuses in ((1499.0, [200, 200]), (1500.0, [401, 200]), (2000.0, [401, 401])):
+            for each in (web, other):
+                each.clock.now = at
+                for path in ("/claims/billing", "/claims/employer"):
+                    found = [(await each.ask("PUT", f"/api/v1{path}", text)).status for text in (former, again)]
+                    assert found == statuses
+
+
+@pytest.mark.parametrize(
+    ("scope", "where"),
+    [
+        ({"backends": []}, "body.backends"),
+        ({"backends": ["billing"], "role": "viewer"}, "body"),
+        ({"backends": ["billing"], "networks": {"north": "viewer"}}, "body"),
+        ({"backends": "billing"}, "body.backends"),
+        ({"backends": ["*"]}, "body.backends[0]"),
+        ({"backends": ["billing", "nobody"]}, "body.backends[1]"),
+    ],
+)
+async def test_a_token_claims_for_backends_that_are_there(web: Web, scope: dict[str, Any], where: str) -> None:
+    """A token claims for backends of the configuration, and has no other scope beside."""
+    refused = await web.ask("POST", "/api/v1/tokens", "admin", json={"name": "ci"} | scope)
+    assert (refused.status, [error["where"] for error in refused.json["errors"]]) == (422, [where])
+    assert (await web.get("/api/v1/tokens", "admin")).json["total"] == 4
+
+
 def networks_router() -> APIRouter:
     """Make operations that say which networks a caller reaches."""
     router = APIRouter()
@@ -495,17 +539,18 @@ async def test_metrics_behind_a_token(web: Web) -> None:
 async def test_a_token_of_another_version(table: ApiTokens) -> None:
     """A row with a role that is not known lets nobody in, keeps no other from being read, and is said once."""
     async with serving(table) as web:
-        tokens = {name: fresh() for name in ("old", "new")}
+        tokens = {name: fresh() for name in ("old", "new", "claims")}
+        await table.add(TokenRecord("claims", "backend", digest_of(tokens["claims"]), 1.0, "x"))
         await table.add(TokenRecord("old", "viewer", digest_of(tokens["old"]), 1.0, "x"))
         await table.add(TokenRecord("new", "owner", digest_of(tokens["new"]), 1.0, "x"))
         with capture_logs() as logs:
             await web.app.state.issued_tokens.read()
             await web.app.state.issued_tokens.read()
-        assert [line["token"] for line in logs] == ["new"]
-        assert [(await web.get("/api/v1/me", tokens[name])).status for name in tokens] == [200, 401]
-        assert {record.name for record in await table.read()} == {"old", "new"}
+        assert [line["token"] for line in logs] == ["claims", "new"]
+        assert [(await web.get("/api/v1/me", tokens[name])).status for name in tokens] == [200, 401, 401]
+        assert {record.name for record in await table.read()} == {"old", "new", "claims"}
         assert (await web.ask("DELETE", "/api/v1/tokens/new", "admin")).status == 204
-        assert {record.name for record in await table.read()} == {"old"}
+        assert {record.name for record in await table.read()} == {"old", "claims"}
 
 
 class _Away(ApiTokens):
@@ -623,6 +668,17 @@ def test_the_command_prints_a_token_and_its_lines(tmp_path: Path) -> None:
     (entry,) = read(file, {}).config.api.tokens
     assert (entry.name, entry.role, entry.digest) == ("ci", "operator", digest_of(token))
     assert _command("ci", "--role", "operator").stdout != done.stdout
+
+
+def test_the_command_says_when_a_token_ends(tmp_path: Path) -> None:
+    """With `--expires` the lines say when it ends; what is no time is refused."""
+    done = _command("ci", "--role", "admin", "--expires", "2100-06-30T12:00:00+02:00")
+    file = tmp_path / "voltgate.toml"
+    file.write_text(done.stdout.partition("\n")[2])
+    (entry,) = read(file, {}).config.api.tokens
+    assert entry.expires == datetime(2100, 6, 30, 10, tzinfo=UTC)
+    wrong = _command("ci", "--role", "admin", "--expires", "in a year")
+    assert (wrong.returncode, wrong.stdout) == (2, "")
 
 
 def test_the_command_speaks_json() -> None:

@@ -9,6 +9,7 @@ import aiohttp
 import pytest
 
 from tests.harness import Gateway, Stage, toml, until
+from tests.web.client import asking
 from voltgate.web.bearer import digest_of, fresh, written
 
 
@@ -98,3 +99,25 @@ async def test_what_cannot_be_kept_lets_nobody_in(stage: Stage, url: str) -> Non
     await gateway.logged("nobody can use the API")
     assert await who(gateway, fresh()) == (401, None)
     await stage.station("CP1")
+
+
+async def test_a_token_of_the_file_ends(stage: Stage) -> None:
+    """One that has ended lets nobody in; the log, the list of tokens and the metrics say when one does."""
+    tokens, entries = {name: fresh() for name in ("old", "soon", "ever")}, []
+    ends = {"old": "2026-01-01T00:00:00Z", "soon": "2100-06-30T12:00:00+02:00"}
+    for name, token in tokens.items():
+        entries.append({"name": name, "role": "admin", "hash": written(digest_of(token))})
+        if name in ends:
+            entries[-1]["expires"] = ends[name]
+    await stage.backend()
+    gateway = await stage.gateway(api={"tokens": entries})
+    assert [(await who(gateway, token))[0] for token in tokens.values()] == [401, 200, 200]
+    assert "api.tokens[0].expires: has passed: this token lets nobody in" in gateway.log
+    async with asking(gateway.http_port, tokens["ever"]) as api:
+        shown = (await api.get("/tokens")).gives(200)["items"]
+    assert {each["name"]: each["until"] for each in shown} == {
+        "old": "2026-01-01T00:00:00.000Z",
+        "soon": "2100-06-30T10:00:00.000Z",
+        "ever": None,
+    }
+    assert await gateway.metric("voltgate_token_end_seconds", token="soon") == 4_118_032_800

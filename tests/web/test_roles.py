@@ -91,7 +91,7 @@ async def port() -> AsyncIterator[int]:
     app = FastAPI()
     app.state.queries = SimpleNamespace(others=None)
     roles: tuple[Role, ...] = ("viewer", "operator", "backend")
-    install(app, Access([AccessToken(role, role, digest_of(f"the-{role}"), "a") for role in roles]), None, routers())
+    install(app, Access([AccessToken(role, role, digest_of(f"the-{role}"), ("a",)) for role in roles]), None, routers())
     server = WebServer(app, listening("127.0.0.1", free_port()))
     serving = asyncio.ensure_future(server.serve())
     yield server.port

@@ -113,7 +113,7 @@ async def test_a_user_chooses_a_password_and_logs_in(company: Company) -> None:
     assert me.json == {
         "name": "user:Ada@x.example",
         "role": "operator",
-        "backend": None,
+        "backends": [],
         "login": "Ada@x.example",
         "networks": {},
         "csrf": None,

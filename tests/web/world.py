@@ -45,7 +45,7 @@ def known_tokens() -> dict[str, AccessToken]:
     """Make a token for each role; the backend's speaks for "billing"."""
     made = {fresh(): role for role in ROLES}
     return {
-        token: AccessToken(f"the-{role}", role, digest_of(token), "billing" if role == "backend" else None)
+        token: AccessToken(f"the-{role}", role, digest_of(token), ("billing",) if role == "backend" else ())
         for token, role in made.items()
     }
 
@@ -109,6 +109,7 @@ async def serving(
     people = None if users is None else UserAccess(access, users, None, None, clock, wall)
     made = None if table is None else IssuedTokens(access, table, lambda: 1_800_000_000.25)
     app = application(NoMetrics(), lambda: {"ready": True}, "1.2.3", access, made, resources, None, people)
+    app.state.claimants = {"billing": object(), "employer": object()}.get
     server = WebServer(app, listening("127.0.0.1", 0))
     web = Web(app, access, {token.role: text for text, token in known.items()}, clock, people)
     web.url = f"http://127.0.0.1:{server.port}"

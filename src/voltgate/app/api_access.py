@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
@@ -95,13 +96,14 @@ def _of_persons(config: Config) -> Iterator[AccessToken]:
     if config.admin_token is not None:
         yield AccessToken(ADMIN, "admin", digest_of(config.admin_token.get_secret_value()))
     for token in config.api.tokens:
-        yield AccessToken(token.name, token.role, token.digest)
+        until = math.inf if token.expires is None else token.expires.timestamp()
+        yield AccessToken(token.name, token.role, token.digest, until=until)
 
 
 def _of_backends(config: Config) -> Iterator[AccessToken]:
     for name, backend in config.backends.items():
         if backend.claims.token is not None:
-            yield AccessToken(name, "backend", digest_of(backend.claims.token.get_secret_value()), name)
+            yield AccessToken(name, "backend", digest_of(backend.claims.token.get_secret_value()), (name,))
 
 
 def _first(loaded: Loaded) -> list[AccessToken]:

@@ -41,7 +41,9 @@ def open_web(
     if active.config.listen.http_url is None:
         return None
     access = ApiAccess(active.loaded, parts.database)
-    collector: Collector = VoltgateCollector(replace(sources_of(parts), failed_logins=access.access.refused))
+    callers = access.access
+    sources = replace(sources_of(parts), failed_logins=callers.refused, tokens=callers.ends)
+    collector: Collector = VoltgateCollector(sources)
     siblings = None
     if worker is not None:
         collector = Labelled(collector, worker.number, worker.restarts)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated
 
 import typer
@@ -10,6 +9,7 @@ import typer
 from voltgate.client.charging import Listing
 from voltgate.client.cli import AsJson, ConfigFile, Limit, TokenFile, Url, asking
 from voltgate.client.history import When, asked_time
+from voltgate.client.lengths import seconds
 
 app = typer.Typer(add_completion=False)
 alerts = typer.Typer(add_completion=False, cls=Listing)
@@ -18,17 +18,6 @@ app.add_typer(alerts, name="alerts")
 Station = Annotated[str | None, typer.Option(metavar="STATION", help="Only of this station.")]
 Event = Annotated[str | None, typer.Option(metavar="NAME", help="Only of this event: conStatusFaulted, …")]
 Globs = list[str] | None
-_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
-
-
-def _seconds(text: str | None) -> float | None:
-    """Read a length of time: 90s, 30m, 2h, 1d."""
-    if text is None:
-        return None
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd])", text)
-    if found is None or not float(found[1]):
-        raise typer.BadParameter("is a length of time: 90s, 30m, 2h, 1d")
-    return float(found[1]) * _UNITS[found[2]]
 
 
 @alerts.callback()
@@ -130,7 +119,7 @@ def mute(
     with asking(url, token_file, config) as api:
         from voltgate.client import alerts as client  # noqa: PLC0415
 
-        client.mute(api, {**wanted, "seconds": _seconds(length), "reason": reason}, as_json)
+        client.mute(api, {**wanted, "seconds": seconds(length), "reason": reason}, as_json)
 
 
 @alerts.command("unmute")

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator
 
 from voltgate.config.single_sign_on import Oidc
-from voltgate.config.values import Network, Seconds, Section, Text
+from voltgate.config.values import Moment, Network, Seconds, Section, Text
 
 _HASH = re.compile(r"sha256:[0-9a-f]{64}")
 
@@ -24,6 +24,12 @@ class ApiToken(Section):
         "backends and makes tokens."
     )
     hash: Text = Field(description='`"sha256:…"`, as `voltgate token` prints it. The token itself is kept nowhere.')
+
+    expires: Moment | None = Field(
+        default=None,
+        description="When it ends: a date and a time with a zone, `2027-06-30T12:00:00Z` (RFC 3339). It is told of in "
+        "the last 14 days, when the file is read and by `voltgate check`. Without: it never does.",
+    )
 
     @field_validator("hash")
     @classmethod

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import ssl
 from collections.abc import Iterator
 from pathlib import Path as File
 
-from pydantic import SecretStr
-
 from voltgate.config.advice import CLAIMANT, advise
 from voltgate.config.alert_checks import check_alerts
+from voltgate.config.api_checks import check_api
 from voltgate.config.backends import STATION, Backend
-from voltgate.config.claims import SHORTEST_TOKEN
 from voltgate.config.draft import Draft, Finding
 from voltgate.config.hosts import overlap
 from voltgate.config.lines import Path
 from voltgate.config.listen import Address
-from voltgate.config.model import Config
 from voltgate.config.oidc_checks import check_oidc
 from voltgate.config.permits import PRESETS, Permit
 from voltgate.config.problems import did_you_mean
@@ -29,8 +25,6 @@ from voltgate.config.stations import StationEntry
 from voltgate.config.store import OFF
 from voltgate.config.tokens import TokenGroup
 
-ADMIN = "admin"
-"""The name of the caller with `admin_token`."""
 _OF_BROKERS = {
     "qos": ("mqtt",),
     "presence": ("mqtt",),
@@ -78,7 +72,7 @@ def _all(draft: Draft) -> Iterator[Finding]:
     if (pair := draft.config.listen.http_tls) is not None:
         yield from _pair(("listen", "http_tls"), pair.certificate, pair.key)
     yield from check_security(draft)
-    yield from _api(draft)
+    yield from check_api(draft)
     yield from check_oidc(draft)
     yield from check_alerts(draft)
 
@@ -385,48 +379,6 @@ def _unknown(draft: Draft) -> Iterator[Finding]:
             yield Finding(("unknown", "route"), f'has no meaning with policy = "{unknown.policy}"', warning=True)
     elif unknown.policy == "route" and len(draft.names("routes")) != 1:
         yield Finding(("unknown", "policy"), '"route" needs route')
-
-
-# The API.
-
-
-def _api(draft: Draft) -> Iterator[Finding]:
-    config, names = draft.config, set[str]()
-    for number, token in enumerate(config.api.tokens):
-        if token.name in names or (token.name == ADMIN and config.admin_token is not None):
-            yield Finding(("api", "tokens", number, "name"), f'there is a token "{token.name}" already')
-        names.add(token.name)
-    seen = set[bytes]()
-    for path, digest in _digests(config):
-        if digest in seen:
-            yield Finding(path, "is another caller's token already: each is for one")
-        seen.add(digest)
-    if config.admin_token is not None:
-        yield from _admin_token(config.admin_token.get_secret_value())
-
-
-def _digests(config: Config) -> Iterator[tuple[Path, bytes]]:
-    if config.admin_token is not None:
-        yield ("admin_token",), _digest(config.admin_token)
-    for number, token in enumerate(config.api.tokens):
-        yield ("api", "tokens", number, "hash"), token.digest
-    for name, backend in config.backends.items():
-        if backend.claims.token is not None:
-            yield ("backends", name, "claims", "token"), _digest(backend.claims.token)
-
-
-def _digest(token: SecretStr) -> bytes:
-    return hashlib.sha256(token.get_secret_value().encode()).digest()
-
-
-def _admin_token(token: str) -> Iterator[Finding]:
-    if len(token) < SHORTEST_TOKEN:
-        message = (
-            f"must have at least {SHORTEST_TOKEN} characters: `voltgate token admin --role admin` makes a good one"
-        )
-        yield Finding(("admin_token",), message)
-    elif any(not "!" <= character <= "~" for character in token):
-        yield Finding(("admin_token",), "must be one word of ASCII characters: it is sent in an HTTP header")
 
 
 # Sections that are never used.

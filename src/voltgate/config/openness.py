@@ -247,6 +247,10 @@ def _callers(config: Config) -> Iterator[Judged]:
     """Judge who may use the API."""
     if config.listen.http_address is None:
         return
+    for number, token in enumerate(config.api.tokens):
+        if token.role == "admin" and token.expires is None:
+            message = "not written: a token that may do everything never ends. Write when it does: 2027-06-30T12:00:00Z"
+            yield Judged("weak", ("api", "tokens", number, "expires"), message)
     admins = [number for number, token in enumerate(config.api.tokens) if token.role == "admin"]
     if len(admins) > 1:
         message = f'one of {len(admins)} tokens that may do everything. Write role = "operator" where that is enough'

@@ -6,7 +6,9 @@ import ipaddress
 import os
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 from urllib.parse import SplitResult, urlsplit
@@ -126,6 +128,16 @@ def seconds(value: Any) -> Any:
     return value
 
 
+def moment(value: Any) -> Any:
+    """Return a date and a time of day with a zone, as TOML or RFC 3339 has it. Raises ValueError."""
+    if isinstance(value, str):
+        with suppress(ValueError):
+            value = datetime.fromisoformat(value)
+    if not isinstance(value, datetime) or value.tzinfo is None:
+        raise ValueError("is no date and time with a zone, as 2027-06-30T12:00:00Z is")
+    return value
+
+
 def path(value: Any, info: ValidationInfo) -> Any:
     """Return a path; a relative one starts at the folder of the configuration's file."""
     value = from_elsewhere(value, info)
@@ -185,6 +197,7 @@ Size: TypeAlias = Annotated[int, BeforeValidator(size), Field(json_schema_extra=
 Seconds: TypeAlias = Annotated[
     float, BeforeValidator(seconds), Field(allow_inf_nan=False, json_schema_extra={"unit": "seconds"})
 ]
+Moment: TypeAlias = Annotated[datetime, BeforeValidator(moment)]
 SecurityProfile: TypeAlias = Literal[0, 1, 2, 3]
 """A security profile of OCPP: 0 nothing, 1 HTTP Basic, 2 HTTP Basic over TLS, 3 a certificate of the station's own."""
 FilePath: TypeAlias = Annotated[Path, BeforeValidator(path)]

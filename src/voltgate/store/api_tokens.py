@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -39,6 +39,8 @@ class TokenRecord:
     former_until: float | None = None
     networks: Mapping[str, str] = field(default_factory=dict)
     """The roles in single networks, of a token whose own role is "member"."""
+    backends: tuple[str, ...] = ()
+    """The backends that a token of the role "backend" claims for."""
 
 
 class ApiTokens:
@@ -60,7 +62,9 @@ class ApiTokens:
 
     async def add(self, record: TokenRecord) -> bool:
         """Keep a token; tell whether there was none of its name."""
-        row = asdict(record) | {"networks": msgspec.json.encode(dict(record.networks)) if record.networks else None}
+        row = asdict(record)
+        scope = row.pop("backends") or row["networks"]
+        row["networks"] = msgspec.json.encode(scope) if scope else None
         async with self._in_time():
             try:
                 async with self._engine.begin() as connection:
@@ -104,10 +108,10 @@ class ApiTokens:
 
 
 def _read(row: Row[Any]) -> TokenRecord:
-    """Return a row as a token; one whose networks cannot be read has none."""
-    values = row._asdict()
-    try:
-        values["networks"] = msgspec.json.decode(values["networks"] or b"{}", type=dict[str, str])
-    except (msgspec.MsgspecError, TypeError):
-        values["networks"] = {}
+    """Return a row as a token; one whose scope cannot be read has none. The column has either networks or backends."""
+    values, scope = row._asdict(), None
+    with suppress(msgspec.MsgspecError, TypeError):
+        scope = msgspec.json.decode(values["networks"] or b"{}", type=dict[str, str] | tuple[str, ...])
+    values["networks"] = scope if isinstance(scope, dict) else {}
+    values["backends"] = scope if isinstance(scope, tuple) else ()
     return TokenRecord(**values)

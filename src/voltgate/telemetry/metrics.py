@@ -43,7 +43,7 @@ class Sources:
     `links` holds counters of the carrier, by side; `store`, `soap`, `cluster`, `csms`, `messages` and `traces` return
     the numbers of the database, of SOAP, of the cluster, of the management system, of the message log and of spans by
     name;
-    `claims` the length of each backend's list;
+    `claims` the length of each backend's list; `tokens` when those of the API's configuration end;
     `lost_lines` the lines of the log that were lost, by reason; `listener_faults` how many times each listener failed;
     `alerts` returns the numbers of alerts, `alert_messages` those of each outcome by channel; `dials` are those to each
     backend; `names` returns how many hosts of backends cannot be looked up; `supervision` knows
@@ -72,6 +72,7 @@ class Sources:
     alerts: Callable[[], Mapping[str, float]] = dict
     certificates: Callable[[], Mapping[str, float]] = dict
     station_certificates: Callable[[], int] = int
+    tokens: Callable[[], Mapping[str, float]] = dict
     alert_messages: Callable[[], Mapping[str, Mapping[str, int]]] = dict
 
 
@@ -125,6 +126,11 @@ class VoltgateCollector(Collector):
         for file, end in self._sources.certificates().items():
             ends.add_metric([file], end)
         yield ends
+        what = "When a token of the configuration ends, in seconds since 1970"
+        tokens = GaugeMetricFamily("voltgate_token_end_seconds", what, labels=["token"])
+        for name, end in self._sources.tokens().items():
+            tokens.add_metric([name], end)
+        yield tokens
         what = "Stations whose own certificate ends soon, or has ended"
         yield GaugeMetricFamily("voltgate_station_certificates_expiring", what, self._sources.station_certificates())
 

@@ -21,7 +21,7 @@ from voltgate.web.cookies import csrf_of, signed_in
 from voltgate.web.problems import Problem
 
 Role: TypeAlias = Literal["viewer", "operator", "admin", "member", "backend"]
-"""A member is a user who has a role in named networks only; a backend has its claims."""
+"""A member has a role in named networks only; a backend has its claims, and so has who claims for backends."""
 PersonRole: TypeAlias = Literal["viewer", "operator", "admin"]
 """The roles of operators of the gateway; each includes the ones before it."""
 
@@ -42,7 +42,7 @@ ALL = "*"
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A caller of the API. `backend` is the one that a token of the role "backend" belongs to.
+    """A caller of the API. `backends` are those that one of the role "backend" claims for.
 
     `login` is that of a user who has logged in, `networks` are the user's roles in single networks; `role` is the one
     in all of them.
@@ -50,7 +50,7 @@ class Caller:
 
     name: str
     role: Role
-    backend: str | None = None
+    backends: tuple[str, ...] = ()
     login: str | None = None
     networks: tuple[tuple[str, PersonRole], ...] = ()
 
@@ -72,7 +72,7 @@ class AccessToken:
     name: str
     role: Role
     digest: bytes = field(repr=False)
-    backend: str | None = None
+    backends: tuple[str, ...] = ()
     login: str | None = None
     networks: tuple[tuple[str, PersonRole], ...] = ()
     until: float = math.inf
@@ -80,7 +80,7 @@ class AccessToken:
     @property
     def caller(self) -> Caller:
         """Whoever carries it."""
-        return Caller(self.name, self.role, self.backend, self.login, self.networks)
+        return Caller(self.name, self.role, self.backends, self.login, self.networks)
 
 
 class Access:
@@ -164,6 +164,10 @@ class Access:
     @failures.setter
     def failures(self, per_minute: int) -> None:
         self._throttle.per_minute = per_minute
+
+    def ends(self) -> dict[str, float]:
+        """Return when tokens of the configuration end that do, by name, in seconds since 1970."""
+        return {token.name: token.until for token in self._configured if token.until < math.inf}
 
     @property
     def configured(self) -> tuple[AccessToken, ...]:
@@ -322,11 +326,11 @@ admin = _at_least("admin")
 
 
 async def claimant(request: Request, _: _Shown) -> Caller:
-    """Admit the callers for the claims of the path's backend: itself, admins, and operators to read."""
+    """Admit the callers for the claims of the path's backend: those who claim for it, admins, and operators to read."""
     caller = caller_of(request)
     role: Role = "operator" if request.method in _READING else "admin"
-    if caller.rank < _RANK[role] and (caller.backend is None or caller.backend != request.path_params["name"]):
-        raise forbidden(caller, f'This takes the backend\'s own token, or the role "{role}".')
+    if caller.rank < _RANK[role] and request.path_params["name"] not in caller.backends:
+        raise forbidden(caller, f'This takes a token that claims for the backend, or the role "{role}".')
     return caller
 
 

@@ -68,7 +68,8 @@ class IssuedTokens:
     def _is_known(self, record: TokenRecord) -> bool:
         """Return whether a row is one of this version; another stays as it is, lets nobody in, and is logged once."""
         roles = (*record.networks.values(),) if record.role == "member" else (record.role,)
-        known = bool(roles) and set(roles) <= set(get_args(PersonRole)) and isinstance(record.digest, bytes)
+        is_scope = bool(roles) and set(roles) <= set(get_args(PersonRole))
+        known = (is_scope or (record.role == "backend" and bool(record.backends))) and isinstance(record.digest, bytes)
         if not known and record.name not in self._unknown:
             self._unknown.add(record.name)
             log.error("a token of the API cannot be read, and lets nobody in: delete it", token=record.name)
@@ -81,14 +82,18 @@ class IssuedTokens:
         by: str,
         lasts: float | None = None,
         networks: Mapping[str, PersonRole] | None = None,
+        backends: tuple[str, ...] = (),
     ) -> str | None:
         """Issue a token and return it, this once; None if there is one of this name. Raises StoreAway.
 
-        It ends after so many seconds; None: never. One of the role "member" has roles in `networks` only.
+        It ends after so many seconds; None: never. One of the role "member" has roles in `networks` only, one
+        of the role "backend" claims for `backends`.
         """
         token, now = fresh(), self._wall()
         until = None if lasts is None else now + lasts
-        record = TokenRecord(name, role, digest_of(token), now, by, until, networks=dict(networks or {}))
+        record = TokenRecord(
+            name, role, digest_of(token), now, by, until, networks=dict(networks or {}), backends=backends
+        )
         async with self._changing:
             if not await self._table.add(record):
                 return None
@@ -168,7 +173,8 @@ def _tokens(record: TokenRecord) -> Iterator[AccessToken]:
     """Yield what is let in for a record: the token itself, and the one before."""
     networks = tuple(sorted((name, cast("PersonRole", role)) for name, role in record.networks.items()))
     until = math.inf if record.until is None else record.until
-    token = AccessToken(record.name, cast("Role", record.role), record.digest, networks=networks, until=until)
+    role = cast("Role", record.role)
+    token = AccessToken(record.name, role, record.digest, record.backends, networks=networks, until=until)
     if record.former is not None and record.former_until is not None:
         yield replace(token, digest=record.former, until=record.former_until)
     yield token

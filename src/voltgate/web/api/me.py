@@ -11,11 +11,11 @@ router = APIRouter(tags=["tokens"])
 
 
 class Me(BaseModel):
-    """The caller. `backend` names the one that a token of the role "backend" speaks for."""
+    """The caller."""
 
     name: str
     role: Role
-    backend: str | None
+    backends: list[str] = Field(description='Those that a token of the role "backend" claims for.')
     login: str | None = Field(description="The user's, for one who has logged in.")
     networks: dict[str, PersonRole] = Field(description="The user's roles in single networks.")
     csrf: str | None = Field(
@@ -30,7 +30,7 @@ async def me(request: Request, caller: AnyCaller) -> Me:
     return Me(
         name=caller.name,
         role=caller.role,
-        backend=caller.backend,
+        backends=list(caller.backends),
         login=caller.login,
         networks=dict(caller.networks),
         csrf=csrf_value(request),

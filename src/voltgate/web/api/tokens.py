@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable, Sequence
 from typing import Annotated, Literal, cast
 
 from fastapi import APIRouter, Path, Query, Request, Response
@@ -11,13 +13,13 @@ from voltgate.relay.records import StoreAway
 from voltgate.web.access import Access, Admin, PersonRole, Role
 from voltgate.web.audited import say
 from voltgate.web.issued_tokens import MOST, IssuedTokens
-from voltgate.web.problems import Problem, declared
+from voltgate.web.problems import Problem, declared, invalid
 from voltgate.web.times import stamp
 
 router = APIRouter(tags=["tokens"])
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
-Network = Annotated[str, Field(pattern=NAME)]
+Named = Annotated[str, Field(pattern=NAME)]
 Seconds = Annotated[float, Field(ge=60, le=315_360_000)]
 Name = Annotated[str, Field(pattern=NAME, description="What tells tokens apart in logs and lists.")]
 
@@ -27,7 +29,7 @@ class Token(BaseModel):
 
     name: str
     role: Role
-    backend: str | None = Field(description="The backend that it speaks for.")
+    backends: list[str] = Field(description="The backends that it claims for.")
     networks: dict[str, str] = Field(description="Its roles in single networks.")
     source: Literal["configuration", "api"]
     at: str | None = Field(description="When it was made, if through the API.")
@@ -53,17 +55,22 @@ class Wanted(BaseModel):
 
     name: Name
     role: PersonRole | None = Field(default=None, description="What it lets do everywhere.")
-    networks: Annotated[dict[Network, PersonRole], Field(min_length=1, max_length=1000)] | None = Field(
+    networks: Annotated[dict[Named, PersonRole], Field(min_length=1, max_length=1000)] | None = Field(
         default=None,
         description="What it lets do with the stations of single networks, by their ids, in place of `role`.",
         examples=[{"north": "operator"}],
+    )
+    backends: Annotated[list[Named], Field(min_length=1, max_length=1000)] | None = Field(
+        default=None,
+        description="The backends whose claims it sets and reads, and nothing else, in place of `role`.",
+        examples=[["billing"]],
     )
     expires_in: Seconds | None = Field(default=None, description="Seconds that it is valid; null: for ever.")
 
     @model_validator(mode="after")
     def _has_one_scope(self) -> Wanted:
-        if (self.role is None) == (self.networks is None):
-            raise ValueError("has either a role or networks")
+        if sum(scope is not None for scope in (self.role, self.networks, self.backends)) != 1:
+            raise ValueError("has either a role, or networks, or backends")
         return self
 
 
@@ -84,7 +91,7 @@ class Made(BaseModel):
     """A token that was made. It cannot be read again."""
 
     name: str
-    role: Role = Field(description='"member": it has roles in single networks only.')
+    role: Role = Field(description='"member": it has roles in single networks only; "backend": it claims for backends.')
     token: str
 
 
@@ -104,14 +111,17 @@ async def tokens(
 async def make(request: Request, wanted: Wanted, caller: Admin) -> Made:
     """Make a token. The answer is the only place where it can be read."""
     issued = _issued(request)
-    role: Role = wanted.role or "member"
-    say(request, f"{wanted.name}, {wanted.role or wanted.networks}")
+    role: Role = wanted.role or ("member" if wanted.networks else "backend")
+    backends = tuple(sorted(set(wanted.backends or ())))
+    scope = f"claims for {', '.join(backends)}" if backends else wanted.role or wanted.networks
+    say(request, f"{wanted.name}, {scope}")
+    _know(request, wanted.backends or ())
     if wanted.name in {token.name for token in _access(request).configured}:
         raise Problem(409, "Conflict", f'The configuration has a token "{wanted.name}".')
     if len(issued.records) >= MOST:
         raise Problem(409, "Conflict", f"There are {MOST} tokens already: delete some.")
     try:
-        token = await issued.make(wanted.name, role, caller.name, wanted.expires_in, wanted.networks)
+        token = await issued.make(wanted.name, role, caller.name, wanted.expires_in, wanted.networks, backends)
     except StoreAway as error:
         raise _away(error) from None
     if token is None:
@@ -154,6 +164,14 @@ def _access(request: Request) -> Access:
     return access
 
 
+def _know(request: Request, backends: Sequence[str]) -> None:
+    """Check that there are these backends. Raises Problem 422."""
+    find: Callable[[str], object | None] = request.app.state.claimants
+    wrong = [(number, name) for number, name in enumerate(backends) if find(name) is None]
+    if wrong:
+        raise invalid([{"loc": ("body", "backends", at), "msg": f'there is no backend "{name}"'} for at, name in wrong])
+
+
 def _issued(request: Request) -> IssuedTokens:
     issued: IssuedTokens | None = request.app.state.issued_tokens
     if issued is None:
@@ -167,12 +185,12 @@ def _all(request: Request) -> list[Token]:
         Token(
             name=token.name,
             role=token.role,
-            backend=token.backend,
+            backends=list(token.backends),
             networks={},
             source="configuration",
             at=None,
             by=None,
-            until=None,
+            until=None if math.isinf(token.until) else stamp(token.until),
             used=_stamp(access.used.get(token.name)),
             former_until=None,
         )
@@ -185,7 +203,7 @@ def _all(request: Request) -> list[Token]:
         Token(
             name=record.name,
             role=cast("Role", record.role),
-            backend=None,
+            backends=list(record.backends),
             networks=dict(record.networks),
             source="api",
             at=stamp(record.at),

@@ -9,7 +9,7 @@ const member: Me = {
   name: "user:ada",
   role: "member",
   networks: { south: "viewer", north: "operator" },
-  backend: null,
+  backends: [],
   login: "ada",
   csrf: null,
 };

@@ -4128,7 +4128,7 @@ export interface components {
             name: string;
             /**
              * Role
-             * @description "member": it has roles in single networks only.
+             * @description "member": it has roles in single networks only; "backend": it claims for backends.
              * @enum {string}
              */
             role: "viewer" | "operator" | "admin" | "member" | "backend";
@@ -4172,11 +4172,14 @@ export interface components {
         };
         /**
          * Me
-         * @description The caller. `backend` names the one that a token of the role "backend" speaks for.
+         * @description The caller.
          */
         Me: {
-            /** Backend */
-            backend: string | null;
+            /**
+             * Backends
+             * @description Those that a token of the role "backend" claims for.
+             */
+            backends: string[];
             /**
              * Csrf
              * @description What a browser that is signed in by a cookie sends as `X-CSRF-Token` with all but GET, HEAD and OPTIONS; null for whoever sends the token itself.
@@ -5244,10 +5247,10 @@ export interface components {
              */
             at: string | null;
             /**
-             * Backend
-             * @description The backend that it speaks for.
+             * Backends
+             * @description The backends that it claims for.
              */
-            backend: string | null;
+            backends: string[];
             /**
              * By
              * @description The token with which it was made.
@@ -5454,6 +5457,14 @@ export interface components {
          * @description A token to be made.
          */
         voltgate__web__api__tokens__Wanted: {
+            /**
+             * Backends
+             * @description The backends whose claims it sets and reads, and nothing else, in place of `role`.
+             * @example [
+             *       "billing"
+             *     ]
+             */
+            backends?: string[] | null;
             /**
              * Expires In
              * @description Seconds that it is valid; null: for ever.

@@ -9,7 +9,7 @@ const person = (role: Me["role"], networks: Me["networks"] = {}): Me => ({
   name: "a",
   role,
   networks,
-  backend: null,
+  backends: [],
   login: null,
   csrf: null,
 });

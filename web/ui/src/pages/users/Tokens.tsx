@@ -1,18 +1,16 @@
-import { Button, Modal, Paper, Select, Skeleton, Stack, Text, TextInput } from "@mantine/core";
+import { Button, Paper, Skeleton, Text } from "@mantine/core";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { type SubmitEvent, useState } from "react";
+import { useState } from "react";
 
 import { api, result, type Schemas } from "../../api/client";
-import type { Role } from "../../api/me";
 import { Confirm } from "../../components/Confirm";
 import { Failure } from "../../components/Failure";
 import { ListTable } from "../../components/table/ListTable";
 import type { Column } from "../../components/table/columns";
 import { Time } from "../../components/Time";
-import { saidIn } from "../../lib/form";
 import { Head } from "./Head";
+import { NewToken } from "./NewToken";
 import { Once } from "./Once";
-import { ROLES } from "./roles";
 import { type UsersText, useText } from "./text";
 
 type Token = Schemas["Token"];
@@ -58,6 +56,7 @@ export function Tokens() {
           onMade={(token) => {
             setMaking(false);
             setMade(token);
+            void client.invalidateQueries({ queryKey: KEY });
           }}
         />
       )}
@@ -97,7 +96,8 @@ function columnsOf(text: UsersText, revoke: (name: string) => void): Column<Toke
       title: text.tokenRole,
       width: 160,
       isNarrow: true,
-      render: (token) => (token.backend === null ? text.role[token.role] : text.ofBackend(token.backend)),
+      render: (token) =>
+        token.role === "backend" ? text.claimsFor(token.backends.join(", ")) : text.role[token.role],
     },
     { key: "source", title: text.source, width: 130, render: (token) => text.sources[token.source] },
     {
@@ -114,6 +114,18 @@ function columnsOf(text: UsersText, revoke: (name: string) => void): Column<Toke
           )}
         </>
       ),
+    },
+    {
+      key: "until",
+      title: text.ends,
+      width: 150,
+      render: (token) => (token.until === null ? text.endsIn.never : <Time at={token.until} />),
+    },
+    {
+      key: "used",
+      title: text.used,
+      width: 150,
+      render: (token) => token.used !== null && <Time at={token.used} />,
     },
     {
       key: "actions",
@@ -133,54 +145,4 @@ function columnsOf(text: UsersText, revoke: (name: string) => void): Column<Toke
         ),
     },
   ];
-}
-
-function NewToken({ onClose, onMade }: { onClose: () => void; onMade: (token: Schemas["Made"]) => void }) {
-  const text = useText();
-  const client = useQueryClient();
-  const [role, setRole] = useState<Role>("viewer");
-  const make = useMutation({
-    mutationFn: (name: string) => result(api.POST("/api/v1/tokens", { body: { name, role } })),
-    onSuccess: async (made) => {
-      onMade(made);
-      await client.invalidateQueries({ queryKey: KEY });
-    },
-  });
-  function submit(event: SubmitEvent<HTMLFormElement>) {
-    event.preventDefault();
-    make.mutate(saidIn(event.currentTarget)("name").trim());
-  }
-  return (
-    <Modal
-      opened
-      onClose={onClose}
-      title={text.newToken}
-      centered
-      closeButtonProps={{ "aria-label": text.close }}
-    >
-      <form onSubmit={submit}>
-        <Stack>
-          <TextInput
-            name="name"
-            label={text.name}
-            description={text.tokenName}
-            required
-            data-autofocus
-            pattern="[A-Za-z0-9][A-Za-z0-9_.\-]{0,63}"
-          />
-          <Select
-            label={text.tokenRole}
-            data={ROLES.map((value) => ({ value, label: text.role[value] }))}
-            value={role}
-            allowDeselect={false}
-            onChange={(value) => setRole(ROLES.find((known) => known === value) ?? "viewer")}
-          />
-          {make.error && <Failure error={make.error} />}
-          <Button type="submit" loading={make.isPending}>
-            {text.make}
-          </Button>
-        </Stack>
-      </form>
-    </Modal>
-  );
 }
