@@ -204,7 +204,7 @@ async def test_a_job_for_many_stations(stage: Stage) -> None:
 
 async def test_a_job_for_100000_stations(stage: Stage) -> None:
     """As many as there may be, by a filter; a list may have more than a megabyte. One station more is refused."""
-    async with management(stage) as (api, gateway):
+    async with management(stage, store={"patience": 30}) as (api, gateway):
         await api.get("/csms/stations")
         with contextlib.closing(sqlite3.connect(gateway.folder / "var" / "voltgate.db")) as database, database:
             needed = [column[1] for column in database.execute("PRAGMA table_info(csms_stations)") if column[3]]
