@@ -146,3 +146,16 @@ async def test_a_scheme_of_nobody(stage: Stage) -> None:
             async with session.post(url, data=body, headers=headers) as answer:
                 assert answer.status == 200
                 assert ("Secure" in answer.headers["Set-Cookie"]) is secure
+
+
+async def test_rubbish_fills_no_log(stage: Stage) -> None:
+    """What is no HTTP is answered 400, each time, and leaves no line."""
+    async with api_of(stage, {"a": A}, routes={"main": None}) as (_, gateway):
+        before = gateway.log
+        for _ in range(50):
+            with connected(gateway) as rubbish:
+                rubbish.settimeout(30)
+                rubbish.sendall(b"\x16\x03\x01\x02")
+                assert rubbish.recv(100).startswith(b"HTTP/1.1 400")
+        assert (await gateway.get("/healthz")).status == 200
+        assert gateway.log == before

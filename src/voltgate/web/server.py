@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import logging
 import os
 import socket
 import ssl
@@ -152,6 +153,7 @@ class WebServer:
             lifespan="off",
             timeout_graceful_shutdown=2,
         )
+        logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # whoever sends rubbish has no line for each piece
         self._config.load()
         self._config.ssl = tls
         self._server = _Quiet(self._config)
