@@ -240,6 +240,7 @@ async def test_a_proxys_word_counts_if_it_is_trusted(stage: Stage, proxied: tupl
         assert await comes(leaf, Client_Cert_Chain_Verified=None) == 403
         assert await comes(leaf, Client_Cert_Present="false") == 403
         assert await comes(leaf, Forwarded_Proto="http") == 403
+        assert await comes(leaf, Forwarded_Proto=None) == 403, "nobody says that it came by TLS"
         assert await comes(leaf, Forwarded_For=None) == 403, "it says for nobody that it is a proxy"
         assert await comes(leaf, client_cert_leaf=leaf) == 403, "said twice"
         assert await comes(leaf[: len(leaf) // 2]) == 403

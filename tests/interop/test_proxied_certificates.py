@@ -75,7 +75,7 @@ class Scene:
 
 @pytest.fixture(params=["nginx", "haproxy"])
 async def scene(request: pytest.FixtureRequest, stage: Stage, tmp_path: Path) -> AsyncIterator[Scene]:
-    """A gateway that takes `CP…` by certificate and `PW…` by password, behind the proxy as the document shows it."""
+    """A gateway behind the proxy as the document shows it: `CP…` by certificate, `PW…` by password, `EI…` by either."""
     root = OpenSSLAuthority(tmp_path / "root", "root")
     between = OpenSSLAuthority(tmp_path / "between", "between", root)
     server = root.issue("localhost", "")
@@ -94,6 +94,7 @@ async def scene(request: pytest.FixtureRequest, stage: Stage, tmp_path: Path) ->
     document["stations"] = [
         {"match": "CP*", "route": "main", "security_profiles": [3]},
         {"match": "PW*", "route": "main", "security_profiles": [2], "password": SECRET},
+        {"match": "EI*", "route": "main", "security_profiles": [2, 3], "password": SECRET},
     ]
     scene = Scene(tmp_path, await stage.gateway(document), request.param, root, between, server)
     scene.publish()
@@ -247,6 +248,14 @@ async def test_nobody_else_is_believed(scene: Scene) -> None:
     password = {"Authorization": basic("PW1", SECRET)}
     assert await directly(scene.gateway, "PW1", said | password, "127.0.0.1") == 101
     assert await directly(scene.gateway, "PW1", said | password) == 403
+    either = said | {"Authorization": basic("EI1", SECRET)}
+    assert await directly(scene.gateway, "EI1", either, "127.0.0.1") == 101
+    for bad in (
+        {"X-Client-Cert-Chain-Verified": "false"},
+        {"X-Client-Cert-Leaf": ":AAAA:"},
+        {"X-Client-Cert-Leaf": "?"},
+    ):
+        assert await directly(scene.gateway, "EI1", either | bad, "127.0.0.1") == 403, "a password does not mend that"
 
 
 async def directly(gateway: Gateway, identity: str, headers: dict[str, str], address: str = STATION) -> int:

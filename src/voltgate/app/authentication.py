@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from math import ceil
@@ -112,9 +111,11 @@ def _shown(certificate: Certified, *, secure: bool) -> Shown:
     """Return what a station has shown; of a certificate that a proxy hands over, what stands in it."""
     name, organizations, until = certificate.name, certificate.organizations, certificate.until
     if certificate.leaf:
-        with suppress(ValueError):  # one that cannot be read is none
+        try:
             name, organizations, until = certificates.read(certificate.leaf)
-    return Shown(secure, name, organizations, certificate.fingerprint, until)
+        except ValueError:
+            return Shown(secure, fingerprint=certificate.fingerprint, is_bad=True)
+    return Shown(secure, name, organizations, certificate.fingerprint, until, certificate.is_bad)
 
 
 def _is_a_page(handshake: Handshake) -> bool:

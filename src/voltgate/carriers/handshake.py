@@ -18,6 +18,7 @@ class Certified:
 
     `until` is when it ends, in seconds since 1970. Of one that a trusted proxy has verified there is the
     `fingerprint`, its SHA-256 in base64, and the certificate itself, as DER (`leaf`), if the proxy hands it on.
+    `is_bad`: one was shown that the proxy has not verified, or that cannot be read.
     """
 
     name: str = ""
@@ -25,6 +26,7 @@ class Certified:
     fingerprint: str = ""
     until: float | None = None
     leaf: bytes = field(default=b"", repr=False)
+    is_bad: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,7 +48,7 @@ class Shown:
 
     `name` and `organizations` are of the certificate that it has shown and that was verified; "" and none without one.
     `until` is when it ends, in seconds since 1970. Of one that a proxy has verified there may be the `fingerprint`
-    alone, by which the registry knows it.
+    alone, by which the registry knows it. `is_bad`: there was one that nobody has verified, or that cannot be read.
     """
 
     secure: bool = False
@@ -56,6 +56,7 @@ class Shown:
     organizations: tuple[str, ...] = ()
     fingerprint: str = ""
     until: float | None = None
+    is_bad: bool = False
 
 
 NOTHING_SHOWN = Shown()

@@ -67,6 +67,8 @@ def arrival(
     if profiles is not None and CERTIFICATE in profiles and shown.name:
         objection = _objection(station.identity, shown, wanted, now, fold)
         return Unfit(objection) if objection else Arrival(CERTIFICATE, proven=True, until=shown.until)
+    if profiles is not None and CERTIFICATE in profiles and shown.is_bad:
+        return Unfit("The certificate of the station was not verified, or cannot be read")
     by_password = BASIC_BY_TLS if shown.secure else BASIC
     profile = by_password if has_password else NOTHING
     if profiles is None or (profile in profiles and (profile != NOTHING or not shown.secure)):

@@ -348,10 +348,9 @@ class Listener:
         return tls.certified(pending.transport) if self._context and self.settings.client_authority else Certified()
 
     def _is_secure(self, pending: Pending, request: Request) -> bool:
-        """Whether the station came by TLS: to here, or to a trusted proxy, if that says how it came."""
-        proto = request.one("x-forwarded-proto")
-        if proto is not None and pending.address != pending.hop:
-            return proto.lower() in ("https", "wss")
+        """Whether the station came by TLS: to here, or to a trusted proxy, if that says so."""
+        if pending.address != pending.hop:
+            return (request.one("x-forwarded-proto") or "").lower() in ("https", "wss")
         return self._context is not None
 
     async def _admission(self, pending: Pending, request: Request, handshake: Handshake) -> None:

@@ -67,13 +67,13 @@ def certified(request: Request) -> Certified:
         for name in ("present", "chain-verified", "hash", "leaf")
     )
     if not present.lower() == verified.lower() == "true":
-        return Certified()
+        return Certified(is_bad=present.lower() == "true")
     der = _der_of(leaf)
     if any(request.all("x-client-cert-leaf")):
         fingerprint = base64.b64encode(hashlib.sha256(der).digest()).decode() if der else ""
     elif not _FINGERPRINT.fullmatch(fingerprint):
         fingerprint = ""
-    return Certified(fingerprint=fingerprint, leaf=der)
+    return Certified(fingerprint=fingerprint, leaf=der, is_bad=bool(leaf) and not der)
 
 
 def _der_of(leaf: str) -> bytes:
