@@ -52,6 +52,12 @@ WITHOUT_A_PROOF = {
     "strangers, by the gateway": configured(
         listen=OPEN, entry='auth = "none"', route=GATEWAY, rest='[unknown]\npolicy = "route"'
     ),
+    "by the gateway, behind a proxy of this machine": configured(route=GATEWAY).replace(
+        '["ws://127.0.0.1:9000"]', '[{ url = "ws://127.0.0.1:9000", trusted_proxies = ["127.0.0.1"] }]'
+    ),
+    "by the gateway, SOAP beside": configured(route=GATEWAY).replace(
+        "[listen]\n", '[listen]\nsoap = ["http://0.0.0.0:9001"]\n'
+    ),
     "behind a broker": configured(url="mqtt://127.0.0.1:1883", listen=OPEN),
     "at the management system": configured(url="local:", listen=OPEN),
 }

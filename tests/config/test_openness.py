@@ -76,6 +76,8 @@ IN_THE_CLEAR = 'stations = ["ws://0.0.0.0:9000"]\nsoap = ["http://0.0.0.0:9001"]
                 "a proxy that speaks TLS",
                 "open 4: listen.http: 0.0.0.0 by plain HTTP: tokens, passwords and all that the API says can be read "
                 "on the way. Write http_tls with certificate and key; or 127.0.0.1, behind a proxy that speaks TLS",
+                "weak api.metrics: open: how many stations there are, and what they do, is for everybody. Write "
+                '"token"',
             ],
         ),
         (
@@ -83,6 +85,20 @@ IN_THE_CLEAR = 'stations = ["ws://0.0.0.0:9000"]\nsoap = ["http://0.0.0.0:9001"]
             [
                 "open 2: listen.stations[0].trusted_proxies[0]: 0.0.0.0/0: anybody there may say from which address he "
                 "comes. Write the proxies' own addresses"
+            ],
+        ),
+        (
+            (r"\Z", '[api]\ntrusted_proxies = ["::/0"]\n'),
+            [
+                "open 13: api.trusted_proxies[0]: ::/0: anybody there may say from which address he comes. Write the "
+                "proxies' own addresses"
+            ],
+        ),
+        (
+            (r"https://hook", "http://hook"),
+            [
+                "open 11: stations[0].password_hook: http://hook.example.com: what stations prove themselves by can be "
+                "read on the way. Write https://"
             ],
         ),
         (
@@ -186,6 +202,105 @@ auth = "none"
         '38: stations[3]: "CP-3": whoever knows an identity is that station. Write password (`voltgate hash`), '
         "password_hook or auth_lookup",
     ]
+
+
+BEHIND = """\
+[listen]
+stations = [{ url = "ws://127.0.0.1:9000", trusted_proxies = ["127.0.0.1"] }]
+[backends.main]
+url = "wss://csms.example.com/ocpp"
+[routes.home]
+admit = "gateway"
+rules = [{ answer = "main" }]
+[[stations]]
+match = "*"
+auth = "none"
+"""
+
+
+def test_a_proxy_of_this_machine_brings_others(tmp_path: Path) -> None:
+    """A listener on loopback is not this machine's alone, if it believes a proxy; without one it is."""
+    (line,) = told(tmp_path, BEHIND)["open"]
+    assert line.startswith('8: stations[0]: "*": whoever knows an identity is that station.')
+    assert told(tmp_path, re.sub(", trusted.*]", " }]", BEHIND, count=1))["open"] == []
+
+
+def test_a_certificate_says_who_a_station_is(tmp_path: Path) -> None:
+    """Where every listener asks for security profile 3, nothing is open; a SOAP listener beside it is."""
+    shown = BEHIND.replace('["127.0.0.1"] }', '["127.0.0.1"], security_profiles = [3] }').replace('auth = "none"\n', "")
+    found = told(tmp_path, shown)
+    assert found["open"] == []
+    assert '8: stations[0]: "*": show a certificate of their own' in found["good"]
+    soap = shown.replace("[backends.main]", 'soap = ["http://127.0.0.1:9001"]\n[backends.main]') + 'auth = "none"\n'
+    assert told(tmp_path, soap)["open"] == []
+    (_, line) = told(tmp_path, soap.replace("127.0.0.1:9001", "0.0.0.0:9001"))["open"]
+    assert "whoever knows an identity is that station" in line
+
+
+def test_everything_has_more_than_one_spelling(tmp_path: Path) -> None:
+    """Claims of every station, and of every host, however they are written."""
+    claims = 'url = "wss://csms.example.com/ocpp"\nclaims = { stations = ["?*"], hosts = ["0.0.0.0/1", "128.0.0.0/1"] }'
+    text = (
+        SAFE.replace('url = "wss://csms.example.com/ocpp"', claims) + '[backends.other]\nurl = "wss://other.example"\n'
+    )
+    hosts, stations = told(tmp_path, text)["open"]
+    assert "backends.main.claims.hosts: it may send stations anywhere" in hosts
+    assert "backends.main.claims.stations: it may claim every station, those of others included" in stations
+
+
+def test_what_anybody_may_send(tmp_path: Path) -> None:
+    """A bound of SOAP that is lifted, and callers who are believed, are said where there are SOAP stations."""
+    lifted = """\
+[soap]
+bytes_per_second = 0
+stranger_bytes_per_second = 0
+believe_from = "always"
+stations_at = ["0.0.0.0/0"]
+[limits]
+commands_per_second = 0
+command_bytes_per_second = 0
+"""
+    assert [line.split(": ")[1] for line in told(tmp_path, SAFE + lifted)["open"]] == [
+        "limits.commands_per_second",
+        "limits.command_bytes_per_second",
+    ]
+    with_soap = SAFE.replace("[backends.main]", 'soap = ["http://127.0.0.1:9001"]\n[backends.main]', 1)
+    assert [line.split(": ")[1] for line in told(tmp_path, with_soap + lifted)["open"]] == [
+        "soap.bytes_per_second",
+        "soap.stranger_bytes_per_second",
+        "soap.believe_from",
+        "soap.stations_at[0]",
+        "limits.commands_per_second",
+        "limits.command_bytes_per_second",
+    ]
+
+
+def test_certificates_of_whom(tmp_path: Path) -> None:
+    """An authority that signs for others too, and lists that nobody looks at, are weak."""
+    write_pair(tmp_path / "ca.pem", tmp_path / "ca.key")
+    text = SAFE.replace('key = "a.key" ', 'key = "a.key", client_authority = "ca.pem" ')
+    assert [line.split(": ")[1] for line in told(tmp_path, text)["weak"]] == [
+        "listen.stations[0].organizations",
+        "listen.stations[0].revocation_lists",
+    ]
+
+
+def test_claimed_stations_prove_nothing(tmp_path: Path) -> None:
+    """Stations that a backend claims, or that are made in a management system, are judged where no entry is for all."""
+    text = """\
+[listen]
+stations = [{ url = "wss://0.0.0.0:9000", certificate = "a.crt", key = "a.key" }]
+[backends.csms]
+url = "local:"
+[routes.main]
+rules = [{ answer = "csms" }]
+[unknown]
+policy = "quarantine"
+"""
+    (line,) = told(tmp_path, text)["open"]
+    assert "backends.csms: stations that it claims" in line
+    entry = '[[stations]]\nmatch = "*"\nroute = "claimed"\npassword_hook = "https://hook.example.com/"\n'
+    assert told(tmp_path, text + entry)["open"] == []
 
 
 def test_what_backends_may(tmp_path: Path) -> None:

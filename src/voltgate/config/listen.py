@@ -6,6 +6,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, field_validator, model_validator
 
+from voltgate.config.hosts import is_loopback
 from voltgate.config.values import RESTART, FilePath, Network, Seconds, Section, SecurityProfile, Text, split_url
 
 HTTP_OFF = "off"
@@ -76,6 +77,11 @@ class Address(Section):
     def host(self) -> str:
         """The address to bind, without brackets."""
         return split_url(self.url).hostname or ""
+
+    @property
+    def is_here(self) -> bool:
+        """Whether nobody but this machine reaches it: a proxy that is believed brings others."""
+        return is_loopback(self.host) and not self.trusted_proxies
 
     @property
     def port(self) -> int:

@@ -5,6 +5,7 @@ It judges what is written, not who stands before it: a firewall, or a proxy on a
 
 from __future__ import annotations
 
+import ipaddress
 import stat
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -19,9 +20,9 @@ from voltgate.config.backends import Backend
 from voltgate.config.draft import Draft
 from voltgate.config.hosts import is_loopback
 from voltgate.config.lines import Path
-from voltgate.config.listen import Address
+from voltgate.config.listen import Address, Listener
 from voltgate.config.model import Config
-from voltgate.config.proofs import hears
+from voltgate.config.proofs import claimants, hears, unproven
 from voltgate.config.stations import StationEntry
 from voltgate.config.store import OFF
 from voltgate.config.values import Network, split_url
@@ -32,13 +33,22 @@ LEVELS: tuple[Level, ...] = ("open", "weak", "good")
 
 _WIDEST = {4: 8, 6: 32}
 """The shortest prefix of a network, by the version of IP, that can be somebody's own."""
+_CLAIMED = '[[stations]] with match = "*" and route = "claimed" is about them'
+_ANYBODY = "{}: anybody there may say from which address he comes. Write the proxies' own addresses"
 _NO_LIMITS = {
     "handshakes_per_second": "one stranger can spend all of the gateway's time on handshakes",
     "failed_logins": "passwords of stations can be guessed as fast as the gateway answers",
     "connections": "one stranger can take every connection that the system has",
     "messages_per_second": "one station can take the time of all others",
+    "commands_per_second": "one backend can take the time of all stations",
+    "command_bytes_per_second": "one backend can take the memory that all share",
 }
 """The keys of `[limits]` whose 0 lifts a bound, and what follows."""
+_NO_SOAP_LIMITS = {
+    "bytes_per_second": "one station can take the time of all others",
+    "stranger_bytes_per_second": "one stranger can take the time of all stations",
+}
+"""The same of `[soap]`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +73,7 @@ def _all(draft: Draft, source: File | None) -> Iterator[Judged]:
     for number, soap in enumerate(config.listen.soap):
         yield from _listener(("listen", "soap", number), soap, "https")
     yield from _http(config)
-    yield from _who_stations_are(config)
+    yield from _who_stations_are(draft)
     for name, backend in config.backends.items():
         yield from _backend(draft, ("backends", name), backend)
     yield from _permits(config)
@@ -90,8 +100,14 @@ def _listener(path: Path, listener: Address, secure: str) -> Iterator[Judged]:
         yield Judged("open", at, message)
     for number, network in enumerate(listener.trusted_proxies):
         if _is_wide(network):
-            message = f"{network}: anybody there may say from which address he comes. Write the proxies' own addresses"
-            yield Judged("open", (*path, "trusted_proxies", number), message)
+            yield Judged("open", (*path, "trusted_proxies", number), _ANYBODY.format(network))
+    if isinstance(listener, Listener) and listener.client_authority is not None:
+        if not listener.organizations:
+            message = "not written: a station of any operator whom client_authority signs for is let in. Write your own"
+            yield Judged("weak", (*path, "organizations"), message)
+        if not listener.revocation_lists:
+            message = "not written: a certificate that was revoked is good until it ends. Write the authorities' lists"
+            yield Judged("weak", (*path, "revocation_lists"), message)
 
 
 def _is_wide(network: Network) -> bool:
@@ -126,21 +142,36 @@ def _http(config: Config) -> Iterator[Judged]:
 # Who may come.
 
 
-def _who_stations_are(config: Config) -> Iterator[Judged]:
+def _who_stations_are(draft: Draft) -> Iterator[Judged]:
     """Judge by what stations prove who they are, entries of one kind together."""
+    config = draft.config
     groups: dict[tuple[str, str], list[int]] = {}
     for number, entry in enumerate(config.stations):
         groups.setdefault((_proof(config, entry), config.route_of(entry)), []).append(number)
+    for number, entry in enumerate(config.stations):
+        for key in ("password_hook", "auth_lookup", "certificate_lookup"):
+            url = split_url(getattr(entry, key) or "")
+            if url.scheme == "http" and url.hostname and not is_loopback(url.hostname):
+                message = (
+                    f"http://{url.hostname}: what stations prove themselves by can be read on the way. Write https://"
+                )
+                yield Judged("open", ("stations", number, key), message)
     for (proof, route), numbers in groups.items():
         path: Path = ("stations", numbers[0])
         first = config.stations[numbers[0]]
         named = f'"{first.identity or first.match}"'
         who = named if len(numbers) == 1 else f"{named} and {len(numbers) - 1} more"
-        yield _of_stations(config, path, who, proof, route)
+        yield _of_stations(config, path, who, proof, _answering(config, route))
+    if not any(entry.match == "*" for entry in config.stations):
+        claiming = {*claimants(draft), *(name for name, each in config.backends.items() if each.local_url)}
+        for name in sorted(claiming):
+            yield _of_stations(config, ("backends", name), f"stations that it claims ({_CLAIMED})", "backend", [name])
     policy, path = config.unknown.policy, ("unknown", "policy")
     if policy == "route":
         route = config.unknown.route or config.only_route
-        yield _of_stations(config, path, "stations that no entry matches", _admission(config, route), route)
+        yield _of_stations(
+            config, path, "stations that no entry matches", _admission(config, route), _answering(config, route)
+        )
     else:
         yield Judged("good", path, f"{policy}: a station that no entry matches is not let in")
 
@@ -153,9 +184,11 @@ def _admission(config: Config, route: str) -> str:
     return config.admit(route) if route in config.routes else "backend"
 
 
-def _of_stations(config: Config, path: Path, who: str, proof: str, route: str) -> Judged:
+def _of_stations(config: Config, path: Path, who: str, proof: str, asked: list[str]) -> Judged:
     if proof == "checked":
         return Judged("good", path, f"{who}: prove here who they are")
+    if not unproven(config.listen):
+        return Judged("good", path, f"{who}: show a certificate of their own")
     if _is_alone(config):
         return Judged("good", path, f"{who}: prove nothing here, and only this machine reaches the listeners")
     if proof == "gateway":
@@ -164,11 +197,7 @@ def _of_stations(config: Config, path: Path, who: str, proof: str, route: str) -
             "auth_lookup"
         )
         return Judged("open", path, message)
-    deaf = [
-        name
-        for name in _answering(config, route)
-        if not config.backends[name].websocket_template or not hears(config.backends[name])
-    ]
+    deaf = [name for name in asked if not config.backends[name].websocket_template or not hears(config.backends[name])]
     if deaf:
         message = (
             f"{who}: prove nothing here, and {', '.join(deaf)} cannot look at what they show (it gets our own "
@@ -182,7 +211,7 @@ def _of_stations(config: Config, path: Path, who: str, proof: str, route: str) -
 
 def _is_alone(config: Config) -> bool:
     """Return whether only this machine reaches the listeners for stations."""
-    return all(is_loopback(each.host) for each in (*config.listen.stations, *config.listen.soap))
+    return all(each.is_here for each in unproven(config.listen))
 
 
 def _answering(config: Config, route: str) -> list[str]:
@@ -214,19 +243,27 @@ def _backend(draft: Draft, path: Path, backend: Backend) -> Iterator[Judged]:
     claims = (*path, "claims")
     if not draft.written(draft.original(claims)):
         return
-    if "*" in backend.claims.stations:
+    if any(set(glob) <= set("*?") for glob in backend.claims.stations):
         alone = len(draft.config.backends) == 1
         message = "it may claim every station" + (
             ", as the only backend" if alone else ", those of others included. Write the patterns of its own"
         )
         yield Judged("good" if alone else "open", (*claims, "stations"), message)
-    if "*" in backend.claims.hosts or any(host.endswith("/0") for host in backend.claims.hosts):
+    if any(set(host) <= set("*?.") or _is_anywhere(host) for host in backend.claims.hosts):
         message = "it may send stations anywhere. Write the hosts that are its own"
         yield Judged("open", (*claims, "hosts"), message)
 
 
+def _is_anywhere(host: str) -> bool:
+    try:
+        return _is_wide(ipaddress.ip_network(host))
+    except ValueError:  # it is a name
+        return False
+
+
 def _permits(config: Config) -> Iterator[Judged]:
-    full = [name for name, backend in config.backends.items() if backend.permit == "full"]
+    wide = {"full", *(name for name, permit in config.permits.items() if permit.base == "full")}
+    full = [name for name, backend in config.backends.items() if backend.permit in wide]
     if len(full) > 1:
         for name in full:
             message = (
@@ -245,8 +282,11 @@ def _permits(config: Config) -> Iterator[Judged]:
 
 def _callers(config: Config) -> Iterator[Judged]:
     """Judge who may use the API."""
-    if config.listen.http_address is None:
+    if config.listen.http_url is None:
         return
+    for number, network in enumerate(config.api.trusted_proxies):
+        if _is_wide(network):
+            yield Judged("open", ("api", "trusted_proxies", number), _ANYBODY.format(network))
     for number, token in enumerate(config.api.tokens):
         if token.role == "admin" and token.expires is None:
             message = "not written: a token that may do everything never ends. Write when it does: 2027-06-30T12:00:00Z"
@@ -262,6 +302,10 @@ def _callers(config: Config) -> Iterator[Judged]:
     if config.api.edit_routes:
         message = "true: whoever has an administrator's token sends stations elsewhere. Leave it out unless it is used"
         yield Judged("weak", ("api", "edit_routes"), message)
+    http, apart = config.listen.http_address, config.listen.metrics_address
+    if http is not None and apart is None and not is_loopback(http[0]) and config.api.metrics == "open":
+        message = 'open: how many stations there are, and what they do, is for everybody. Write "token"'
+        yield Judged("weak", ("api", "metrics"), message)
     is_managed = any(backend.local_url for backend in config.backends.values())
     if config.csms.tokens == "any" and is_managed and not _is_alone(config):
         message = '"any": every card charges. Write "known", and make the id tokens known (`voltgate id-tokens`)'
@@ -275,6 +319,8 @@ def _bounds(config: Config) -> Iterator[Judged]:
     lifted = [key for key in _NO_LIMITS if getattr(config.limits, key) == 0]
     for key in lifted:
         yield Judged("open", ("limits", key), f"0: {_NO_LIMITS[key]}. Leave it out")
+    if config.listen.soap:
+        yield from _soap(config)
     if not lifted:
         yield Judged("good", ("limits",), "handshakes, wrong passwords, connections and messages are bounded")
     if config.protocol.compression:
@@ -284,6 +330,19 @@ def _bounds(config: Config) -> Iterator[Judged]:
         if entry.compression:
             message = "true: 1 kB that such a station sends becomes 1 MB here. Leave it out"
             yield Judged("weak", ("stations", number, "compression"), message)
+
+
+def _soap(config: Config) -> Iterator[Judged]:
+    for key, follows in _NO_SOAP_LIMITS.items():
+        if getattr(config.soap, key) == 0:
+            yield Judged("open", ("soap", key), f"0: {follows}. Leave it out")
+    if config.soap.believe_from == "always":
+        message = '"always": whoever knows an identity has its commands sent to an address of his. Leave it out'
+        yield Judged("open", ("soap", "believe_from"), message)
+    for number, network in enumerate(config.soap.stations_at):
+        if _is_wide(network):
+            message = f"{network}: commands are sent to any address that a station gives. Write the stations' networks"
+            yield Judged("open", ("soap", "stations_at", number), message)
 
 
 def _kept(config: Config) -> Iterator[Judged]:

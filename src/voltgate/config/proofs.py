@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from voltgate.config.advice import admitting, named
 from voltgate.config.backends import Backend
 from voltgate.config.draft import Draft, Finding
-from voltgate.config.hosts import is_loopback
 from voltgate.config.lines import Path
+from voltgate.config.listen import Address, Listen
 
 CLAIMED = "claimed"
 """The route of stations that only a claim admits."""
@@ -16,10 +16,15 @@ CLAIMED = "claimed"
 _WRITE = 'write password, password_hook or auth_lookup here, or auth = "none" if that is meant'
 
 
+def unproven(listen: Listen) -> list[Address]:
+    """Return the listeners at which no certificate says who a station is."""
+    return [*(each for each in listen.stations if each.security_profiles != (3,)), *listen.soap]
+
+
 def check_proofs(draft: Draft) -> Iterator[Finding]:
     """Yield the entries by which anybody is let in as anybody, unless they say that this is meant."""
     config = draft.config
-    if all(listener.security_profiles == (3,) for listener in config.listen.stations):
+    if not unproven(config.listen):
         return
     for number, entry in enumerate(config.stations):
         if entry.auth is None and not entry.proven:
@@ -27,7 +32,7 @@ def check_proofs(draft: Draft) -> Iterator[Finding]:
     if config.unknown.policy == "route" and config.unknown.auth is None:
         yield from _unproven(draft, ("unknown",), config.unknown.route)
     if not any(entry.match == "*" for entry in config.stations):
-        for name in _claimants(draft):
+        for name in claimants(draft):
             if not hears(config.backends[name]):
                 yield Finding(("backends", name), f"{_blind(name)} that it claims; {_ENTRY}")
 
@@ -52,7 +57,7 @@ def _unproven(draft: Draft, path: Path, written: str | None) -> Iterator[Finding
     if deaf is not None:
         yield Finding(path, f"{_blind(deaf)} here; {write}")
         return
-    open_to_all = next((each.url for each in config.listen.stations if not is_loopback(each.host)), None)
+    open_to_all = next((each.url for each in unproven(config.listen) if not each.is_here), None)
     agrees = next((name for name in asked if not config.backends[name].websocket_template), None)
     if open_to_all is not None and (by_gateway or agrees is not None):
         who = "the gateway lets in" if by_gateway else f'backend "{agrees}" agrees to'
@@ -67,10 +72,11 @@ def _asked(draft: Draft, written: str | None, route: str) -> Iterator[str]:
             for names in rule.answer.choices:
                 yield from (name for name in named(draft, names) if name in config.backends)
     if written in (None, CLAIMED):
-        yield from _claimants(draft)
+        yield from claimants(draft)
 
 
-def _claimants(draft: Draft) -> Iterator[str]:
+def claimants(draft: Draft) -> Iterator[str]:
+    """Yield the backends that may claim stations by themselves."""
     return (name for name in draft.config.backends if draft.written(("backends", name, "claims")))
 
 
