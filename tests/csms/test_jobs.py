@@ -187,6 +187,20 @@ async def test_a_job_is_cancelled() -> None:
     assert told <= len(world.network.heard) <= told + 1  # the one that was written down as sent meanwhile
 
 
+async def test_a_job_is_cancelled_while_a_station_is_looked_for() -> None:
+    """One that was found away in that moment is cancelled like the others: it was told nothing, and did not fail."""
+    world = World(takes=50.0)
+    world.network.says = dict.fromkeys(("a", "b"), AWAY)
+    await world.job(["a", "b"], rate=0.1)
+    running = asyncio.ensure_future(world.runner().run())
+    await world.time.until(at=BEGAN + 2)
+    assert world.database.states() == {"a": "sent", "b": "waiting"}
+    await world.database.cancel("1")
+    await world.time.until(at=BEGAN + 100)
+    running.cancel()
+    assert world.database.states() == {"a": "cancelled", "b": "cancelled"}
+
+
 async def crashed(command: str, **fields: Any) -> World:
     """Let a node die while stations are told, and another one go on."""
     world = World(takes=50.0)

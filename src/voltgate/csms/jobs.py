@@ -131,11 +131,14 @@ def checked(job: Job, stations: Sequence[str]) -> Job:
 
 
 def ended(job: Job, item: JobItem, outcome: Outcome, now: float) -> JobItem:
-    """Return the item of a station that was told. One that heard nothing is told later, if the job waits for it."""
+    """Return the item of a station that was told. One that heard nothing is told later, if the job waits for it.
+
+    Of a job that was cancelled meanwhile it is cancelled, as those are that were not tried at that moment.
+    """
     outcome = kept(outcome)
     if outcome.status == NOT_SENT:
-        waits = job.away == "wait" and not job.cancelled
-        return _moved(item, "waiting" if waits else "failed", outcome, now, now + AGAIN)
+        otherwise: State = "cancelled" if job.cancelled else "waiting"
+        return _moved(item, otherwise if job.away == "wait" else "failed", outcome, now, now + AGAIN)
     if outcome.accepted is None:
         return _moved(item, "unanswered", outcome, now)
     return _moved(item, "done" if outcome.accepted else "failed", outcome, now)
