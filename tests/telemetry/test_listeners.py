@@ -31,7 +31,7 @@ def test_listeners_that_fail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     def fails(event: Event) -> None:
         raise ValueError(event.station)  # type: ignore[union-attr]
 
-    monkeypatch.setattr(logs, "write", written.append)
+    monkeypatch.setattr(parts.log_lines, "write", written.append)
     monkeypatch.setattr(logs.log, "error", lambda text, **more: reported.append(f"{text}: {more['listener']}"))
     note = parts.events.note
     parts.events.note = fails  # type: ignore[method-assign]
@@ -39,7 +39,7 @@ def test_listeners_that_fail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         parts.happened(EVENT)
     assert written == [EVENT] * 3
     parts.events.note = note  # type: ignore[method-assign]
-    monkeypatch.setattr(logs, "write", fails)
+    monkeypatch.setattr(parts.log_lines, "write", fails)
     parts.happened(EVENT)
     assert [logged.event for logged in parts.events.after(0).events] == [EVENT]
     assert parts.event_counts["StationAccepted"] == 4
