@@ -65,6 +65,11 @@ def test_a_trail_is_verified_and_exported(tmp_path: Path, monkeypatch: pytest.Mo
     assert voltgate("verify", "--file", "copy.jsonl").exit_code == 0
     Path("copy.jsonl").write_text(copy.replace("u00003", "u00009"))
     assert "lines 3 to 4" in voltgate("verify", "--file", "copy.jsonl").output
+    forged = json.dumps(json.loads(copy.splitlines()[0]) | {"number": 0}) + "\n"
+    Path("copy.jsonl").write_text(forged + copy)
+    assert "1 lines are from before the chain: nothing" in voltgate("verify", "--file", "copy.jsonl").stdout
+    Path("copy.jsonl").write_text(copy + forged)
+    assert voltgate("verify", "--file", "copy.jsonl").exit_code == 1, "a line that was put in, of no chain"
     Path("copy.jsonl").write_text("tea\n")
     assert "line 1 is no line" in voltgate("verify", "--file", "copy.jsonl").output
 

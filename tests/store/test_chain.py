@@ -16,7 +16,8 @@ from voltgate.app.database import upgrade
 from voltgate.relay.records import AuditRecord
 from voltgate.store import Database
 from voltgate.store.address import open_engine
-from voltgate.store.chain import Link
+from voltgate.store.chain import Link, Origin, append, delete_old
+from voltgate.store.tables import audit
 from voltgate.store.verifying import Report, as_now, links_of, verify, walk
 
 A_DAY = 86_400.0
@@ -57,7 +58,8 @@ async def test_a_trail_is_whole(opened: Open) -> None:
     assert there[1].before == there[0].hash
     assert there[1].record.action == "nul\0 and \ud800"
     report = await verify(store.there())
-    assert report == Report(lines=2049, head=(2049, there[-1].hash))
+    assert report == Report(lines=2049, head=(2049, there[-1].hash), began=report.began)
+    assert there[0].before == f"began={report.began!r} older=0"
     assert report.is_whole
 
 
@@ -72,6 +74,15 @@ TAMPERED = {
     "the last lines are deleted": ("DELETE FROM audit WHERE number > 8", [(9, 10)]),
     "all lines are deleted": ("DELETE FROM audit", [(1, 10)]),
     "a line is taken out of the chain": ("UPDATE audit SET number = NULL WHERE number = 4", [(4, 4), (0, 0)]),
+    "a line has a number below the chain": ("UPDATE audit SET number = -7 WHERE number = 4", [(4, 4), (0, 0)]),
+    "a line has the number 0": ("UPDATE audit SET number = 0 WHERE number = 10", [(10, 10), (0, 0)]),
+    "the first line is taken out of the chain": ("UPDATE audit SET number = NULL WHERE number = 1", [(1, 1)]),
+    "the first line says nothing of the chain": ("UPDATE audit SET before = '' WHERE number = 1", [(1, 1), (1, 2)]),
+    "the beginning is put off": (
+        "UPDATE audit SET before = 'began=1999999999.5 older=9' WHERE number = 1",
+        [(1, 2)],
+    ),
+    "a gap is said": ("INSERT INTO audit_gaps VALUES (4, 6, 'x', 'y', 1)", [(4, 6)]),
     "the head is set back": ("UPDATE audit_head SET number = 8", [(9, 10)]),
     "the head is deleted": ("DELETE FROM audit_head", [(11, 11)]),
     "the head's hash is changed": ("UPDATE audit_head SET hash = 'x'", [(10, 10)]),
@@ -111,7 +122,8 @@ async def test_an_anchor_that_was_kept_elsewhere(opened: Open, address: URL) -> 
     anchor = report.head
     await kept(store, _line(6))
     assert await faults(store, anchor=anchor) == []
-    await run(address, "DELETE FROM audit", "UPDATE audit_head SET number = 0, hash = '" + "0" * 64 + "'")
+    origin = (await links(store))[0].before
+    await run(address, "DELETE FROM audit", f"UPDATE audit_head SET number = 0, hash = '{origin}'")
     await kept(store, *(_line(number, detail="forged") for number in range(1, 8)))
     assert await faults(store) == []
     assert await faults(store, anchor=anchor) == [(1, 5)]
@@ -126,9 +138,11 @@ async def test_retention_leaves_the_trail_whole(opened: Open, address: URL) -> N
     await kept(store, *(_line(number, at) for number, at in ages.items()))
     whole = await links(store)
     await store.purge()
-    assert [link.number for link in await links(store)] == [700, 1501, 1503]
+    there = await links(store)
+    assert [link.number for link in there if link.record.action != "Purge"] == [700, 1501, 1503]
+    assert {"699", "800", "1"} <= {link.record.answer for link in there[3:]}, "a line of the chain says it"
     report = await verify(store.there(), (1500, whole[1499].hash))
-    assert (report.faults, report.lines, report.deleted) == ([], 3, 1500)
+    assert (report.faults, report.lines, report.deleted) == ([], len(there), 1500)
     assert await faults(store, anchor=(1500, "f" * 64)) == [(1, 1500)]
     assert await faults(store, anchor=(1000, whole[999].hash)) == [(1000, 1000)], "nobody can say that any more"
     await kept(store, _line(1504))
@@ -145,7 +159,78 @@ async def test_a_gap_that_is_widened(opened: Open, address: URL) -> None:
     await kept(store, _line(1, NOW - 2 * A_DAY), _line(2), _line(3), _line(4))
     await store.purge()
     await run(address, "DELETE FROM audit WHERE number = 2", "UPDATE audit_gaps SET last = 2")
-    assert await faults(store) == [(2, 3)]
+    assert await faults(store) == [(1, 2), (1, 2)]
+
+
+async def test_lines_that_are_cut_behind_a_gap(opened: Open, address: URL) -> None:
+    """Who cuts lines, and says as retention does that they were too old, is told of: no line of the chain says so.
+
+    Retention that deletes beside it later does not take it up as its own.
+    """
+    store = await opened()
+    old = NOW - 2 * A_DAY
+    await kept(store, _line(1, old), _line(2, old), *(_line(number) for number in range(3, 9)))
+    there = await links(store)
+    gap = f"INSERT INTO audit_gaps VALUES (3, 5, '{there[2].before}', '{there[4].hash}', {NOW})"
+    await run(address, gap, "DELETE FROM audit WHERE number BETWEEN 3 AND 5")
+    anchor = there[-1].number, there[-1].hash
+    assert await faults(store, anchor=anchor) == [(3, 5), (3, 5)]
+    await (await opened(keep_audit=A_DAY)).purge()
+    assert [link.number for link in await links(store)] == [6, 7, 8, 9]
+    assert await faults(store, anchor=anchor) == [(3, 5), (3, 5)]
+    assert (await verify(store.there())).deleted == 2
+
+
+async def test_what_vouches_for_a_gap_stays(opened: Open) -> None:
+    """The line that vouches for a gap is kept as long as the gap is there, and goes when another says more."""
+    store = await opened()
+    await kept(store, _line(1, NOW - 2 * A_DAY), _line(2))
+    await (await opened(keep_audit=A_DAY)).purge()
+    assert [(link.number, link.record.action) for link in await links(store)] == [(2, "Reset"), (3, "Purge")]
+    for later, is_old, left in (
+        (1, audit.c.number == 3, [2, 3]),
+        (2, audit.c.number <= 3, [3, 4]),
+        (3, audit.c.number <= 3, [4, 5]),
+    ):
+        async with store.there().begin() as connection:
+            await delete_old(connection, is_old, 500, NOW + later, lambda: False)
+        assert [link.number for link in await links(store)] == left
+        assert await faults(store) == []
+
+
+async def test_what_was_changed_before_it_was_too_old(opened: Open, address: URL) -> None:
+    """A line that somebody changed does not get well by being deleted."""
+    store = await opened()
+    await kept(store, *(_line(number, NOW - 2 * A_DAY) for number in range(1, 6)), _line(6))
+    await run(address, "UPDATE audit SET backend = 'b' WHERE number = 3")
+    assert await faults(store) == [(3, 4)]
+    await (await opened(keep_audit=A_DAY)).purge()
+    assert await faults(store) == [(3, 5)]
+
+
+async def test_the_whole_trail_taken_out_of_the_chain(opened: Open, address: URL) -> None:
+    """Who takes all lines out of the chain, and says that it begins only now, is told of, also when it goes on."""
+    store = await opened()
+    await kept(store, *(_line(number) for number in range(1, 6)))
+    reset = f"UPDATE audit_head SET number = 0, hash = '{{}}', began = {NOW + A_DAY}"
+    await run(address, "UPDATE audit SET number = NULL, before = ''", reset.format("0" * 64))
+    assert await faults(store) == [(1, 1)]
+    await run(address, reset.format(Origin(NOW + A_DAY, 0)))
+    assert await faults(store) == [(0, 0)], "the chain is empty"
+    await kept(store, _line(6))
+    assert await faults(store) == [(0, 0)], "there were no older lines when it began"
+
+
+@pytest.mark.parametrize("address", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("number", ["'x'", "3.5", "x'00'", "1e300"])
+async def test_numbers_that_are_none(opened: Open, address: URL, number: str) -> None:
+    """A line whose number SQLite takes and the chain cannot have is told of, and keeps nobody from the others."""
+    store = await opened(keep_audit=A_DAY)
+    await kept(store, *(_line(number) for number in range(1, 6)))
+    await run(address, f"UPDATE audit SET number = {number}, at = {NOW - 2 * A_DAY} WHERE number = 5")
+    assert await faults(store) == [(5, 5), (0, 0)]
+    await store.purge()
+    assert await faults(store) == [(5, 5), (0, 0)]
 
 
 async def test_lines_from_before_there_was_a_chain(address: URL) -> None:
@@ -155,8 +240,15 @@ async def test_lines_from_before_there_was_a_chain(address: URL) -> None:
     await upgrade(address)
     engine = open_engine(address, 5.0)
     report = await verify(engine)
+    assert ([fault.first for fault in report.faults], report.unchained, report.lines) == ([0], 1, 0), "nothing vouches"
+    async with engine.begin() as connection:
+        await append(connection, [_line(1)])
+    report = await verify(engine)
+    assert (report.faults, report.unchained, report.lines) == ([], 1, 1)
+    await run(address, f"INSERT INTO audit ({columns}) VALUES ('y', 8e8, '', '', '', '', '', '', '')")
+    report = await verify(engine)
+    assert ([fault.first for fault in report.faults], report.unchained) == ([0], 2), "there was one when it began"
     await engine.dispose()
-    assert (report.faults, report.unchained, report.lines) == ([], 1, 0)
 
 
 @SHARED
@@ -176,7 +268,8 @@ async def test_several_gateways_write_one_chain(opened: Open) -> None:
     for store in stores:
         assert await written(store)
     report = await verify(stores[0].there())
-    assert (report.faults, report.lines + report.deleted) == ([], 120)
+    said = [link for link in await links(stores[0]) if link.record.action == "Purge"]
+    assert (report.faults, report.lines + report.deleted - len(said)) == ([], 120)
 
 
 async def test_lines_for_which_there_was_no_room(opened: Open, address: URL) -> None:
@@ -205,6 +298,10 @@ async def test_a_copy_of_a_part(opened: Open) -> None:
     changed = Link(_line(4, detail="x"), part[1].number, part[1].before)
     assert [(fault.first, fault.last) for fault in walk([part[0], changed, *part[2:]]).faults] == [(4, 5)]
     assert [(fault.first, fault.last) for fault in walk([*part, part[-1]]).faults] == [(7, 7)]
+    older, below = Link(_line(9), 0, ""), Link(_line(9), -1, "")
+    assert (walk([older, *part]).is_whole, walk([older, *part]).unchained) == (True, 1)
+    for forged in ([*part, older], [below, *part]):
+        assert [(fault.first, fault.last) for fault in walk(forged).faults] == [(0, 0)]
 
 
 async def test_the_log_says_where_the_trail_stands(opened: Open, capsys: pytest.CaptureFixture[str]) -> None:

@@ -47,6 +47,34 @@ async def test_who_is_refused_is_written_down_once_with_a_count() -> None:
     assert all(each.outcome == "refused" and each.address == "127.0.0.1" for each in kept)
 
 
+async def test_strangers_do_not_fill_the_trail() -> None:
+    """Whoever has no token writes a line for each kind of what fails, whatever paths and methods there are, and counts.
+
+    A kind has the path as the API declares it, never as it was asked for.
+    """
+    kept: list[AuditRecord] = []
+    async with serving() as web:
+        audit = web.app.state.audit = Audit(kept.append)
+        for number, method in enumerate(("COPY", "LOCK", "MKCOL", "MOVE", "PROPFIND")):
+            assert (await web.ask("POST", f"/api/v1/nothing{number}")).status == 404
+            assert (await web.ask("PUT", f"/api/v1/tokens/t{number}")).status == 405
+            assert (await web.ask("POST", "/api/v1/sign-in", json={"number": number})).status == 422
+            assert (await web.ask(method, "/api/v1/me")).status == 405
+        assert [(each.backend, each.action, each.answer) for each in kept] == [
+            ("", "POST unknown path", "404 Not Found"),
+            ("", "PUT /tokens/{name}", "405 Method Not Allowed"),
+            ("", "POST /sign-in", "422 Unprocessable Entity"),
+            ("", "unknown method /me", "405 Method Not Allowed"),
+        ]
+        audit.refusals.close()
+    assert [each.detail for each in kept[4:]] == [
+        "4 more, the first: /nothing0",
+        "4 more, the first: /tokens/t0",
+        "4 more, the first: /sign-in",
+        "4 more, the first: /me",
+    ]
+
+
 async def test_refusals_of_many_kinds_are_bounded() -> None:
     """However many strangers there are, they write a bounded number of lines, and after a while those with counts."""
     kept: list[AuditRecord] = []

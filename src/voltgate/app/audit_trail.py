@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -51,8 +51,7 @@ def _links(lines: IO[str]) -> Iterator[Link]:
             link = Link(AuditRecord(**{name: said[name] for name in NAMES}), int(said["number"]), str(said["before"]))
         except (ValueError, TypeError, KeyError, RecursionError):
             raise ValueError(f"line {number} is no line of an audit trail") from None
-        if link.number:
-            yield link
+        yield link
 
 
 def export(address: URL, to: IO[str], since: float, until: float) -> int:
@@ -103,8 +102,10 @@ def _sentences(report: Report) -> Iterator[str]:
     state = "The audit trail is whole" if report.is_whole else "The audit trail is NOT whole"
     yield f"{state}: {report.lines} lines in the chain, {report.deleted} before deleted for their age."
     if report.unchained:
-        yield f"{report.unchained} lines are from before there was a chain: nothing vouches for them."
-    yield f"It stands at {number}:{hashed}. Keep that elsewhere, and give it to --against later."
+        since = f" began, at {datetime.fromtimestamp(report.began, UTC):%Y-%m-%dT%H:%M:%SZ}" if report.began else ""
+        yield f"{report.unchained} lines are from before the chain{since}: nothing vouches for them."
+    if number:
+        yield f"It stands at {number}:{hashed}. Keep that elsewhere, and give it to --against later."
 
 
 def read_anchor(text: str) -> tuple[int, str]:

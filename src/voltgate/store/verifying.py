@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -11,8 +11,8 @@ from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from voltgate.store.address import POSTGRESQL, reading
-from voltgate.store.chain import GATEWAY, GENESIS, LOST, Gap, Head, Link, read_head, read_link
-from voltgate.store.tables import audit, audit_gaps
+from voltgate.store.chain import GATEWAY, LOST, Gap, Head, Link, Origin, read_gaps, read_head, read_link, read_origin
+from voltgate.store.tables import audit
 
 _AT_ONCE = 1000
 """Lines that are read with one query."""
@@ -34,13 +34,15 @@ class Fault:
 class Report:
     """What a verification found: `lines` in the chain, `deleted` for their age, `unchained` from before there was one.
 
-    `head` is the number and the hash of the last line. It is whole if there are no `faults`.
+    `head` is the number and the hash of the last line. `began` is since when there is the chain, in seconds since 1970;
+    0: that is not known. It is whole if there are no `faults`.
     """
 
     lines: int = 0
     deleted: int = 0
     unchained: int = 0
-    head: tuple[int, str] = (0, GENESIS)
+    began: float = 0.0
+    head: tuple[int, str] = (0, "")
     faults: list[Fault] = field(default_factory=list)
     more: int = 0
     """Faults beyond those that are named."""
@@ -59,20 +61,24 @@ class Report:
 
 
 class Walk:
-    """Goes along a chain, the oldest line first. `gaps` are the lines that were deleted for their age.
+    """Goes along a chain, the oldest line first.
 
-    `anchor` is the number and the hash of a line as somebody kept it elsewhere. `is_part`: the chain is a copy of a
-    part, which begins with any line and ends with any.
+    `gaps` are the lines that are said to be deleted for their age, and whether the chain vouches for that. `anchor` is
+    the number and the hash of a line as somebody kept it elsewhere. `is_part`: the chain is a copy of a part, which
+    begins with any line and ends with any.
     """
 
     def __init__(
-        self, gaps: Iterable[Gap] = (), anchor: tuple[int, str] | None = None, *, is_part: bool = False
+        self, gaps: Mapping[Gap, bool] | None = None, anchor: tuple[int, str] | None = None, *, is_part: bool = False
     ) -> None:
         self.report = Report()
-        self._gaps = {gap.first: gap for gap in gaps}
+        self.origin: Origin | None = None
+        """What the first line carries; None: it is not known."""
+        self._gaps = {gap.first: gap for gap, is_vouched in (gaps or {}).items() if is_vouched}
+        self._forged = [gap for gap, is_vouched in (gaps or {}).items() if not is_vouched]
         self._firsts = sorted(self._gaps)
         self._next = 1
-        self._hash: str | None = GENESIS
+        self._hash: str | None = ""
         """Of the line before; None: it is not known."""
         self._anchor = anchor
         self._is_part = is_part
@@ -88,8 +94,10 @@ class Walk:
         elif link.number < self._next:
             self.report.add(link.number, link.number, "there twice")
             return
-        if self._hash is not None and link.before != self._hash:
-            self.report.add(max(1, link.number - 1), link.number, "not as written: the second does not carry its hash")
+        if self._next == 1:
+            self._begin(link.before)
+        elif self._hash is not None and link.before != self._hash:
+            self.report.add(link.number - 1, link.number, "not as written: the second does not carry its hash")
         if link.record.action == LOST and link.record.backend == GATEWAY:
             self.report.add(link.number, link.number, f"it says itself: {link.record.detail}")
         self.report.lines += 1
@@ -104,10 +112,18 @@ class Walk:
             if gap.first > self._next:
                 self.report.add(self._next, gap.first - 1, "missing")
                 self._go_on(gap.first, None)
-            if self._hash is not None and gap.before != self._hash:
-                self.report.add(max(1, gap.first - 1), gap.last, "not as written: what was deleted does not follow")
+            if self._next == 1:
+                self._begin(gap.before)
+            elif self._hash is not None and gap.before != self._hash:
+                self.report.add(gap.first - 1, gap.last, "not as written: what was deleted does not follow")
             self.report.deleted += gap.last - gap.first + 1
             self._go_on(gap.last + 1, gap.hash)
+
+    def _begin(self, before: str) -> None:
+        """Read what the first line carries."""
+        self.origin = read_origin(before)
+        if self.origin is None:
+            self.report.add(1, 1, "not as written: the first line does not say since when there is the chain")
 
     def _go_on(self, number: int, hashed: str | None) -> None:
         """Stand before a line, with the hash of the one before."""
@@ -124,6 +140,9 @@ class Walk:
         """Return what was found, at the end of the chain; `head` says where that is."""
         self._pass_gaps(float("inf"))
         last, report = self._next - 1, self.report
+        for gap in self._forged:
+            first, end = (gap.first, gap.last) if isinstance(gap.first, int) and isinstance(gap.last, int) else (0, 0)
+            report.add(first, end, "said to be deleted for their age, but by no line of the trail")
         if self._anchor is not None:
             report.add(last + 1, self._anchor[0], "missing: what was kept says that they were there")
         if head is not None:
@@ -131,20 +150,31 @@ class Walk:
                 report.add(last + 1, head.number, "missing at the end")
             elif head.number < last:
                 report.add(head.number + 1, last, "added by somebody else: the trail ends before")
+            elif last == 0:
+                self._begin(head.hash)
             elif self._hash is not None and head.hash != self._hash:
                 report.add(last, last, "not as written: the trail ends with another hash")
         elif not self._is_part:
             report.add(last + 1, last + 1, "where the trail ends is not known: its head is gone")
+        report.began = 0.0 if self.origin is None else self.origin.began
         report.head = last, self._hash or ""
         return report
 
 
 def walk(links: Iterable[Link], anchor: tuple[int, str] | None = None) -> Report:
-    """Verify a copy of a part of a chain."""
-    along = Walk(anchor=anchor, is_part=True)
+    """Verify a copy of a part of a chain; what is older than the chain stands before it."""
+    along, strange = Walk(anchor=anchor, is_part=True), 0
     for link in links:
-        along.take(link)
-    return along.end()
+        if link.number > 0:
+            along.take(link)
+        elif link.number == 0 and not along.report.lines:
+            along.report.unchained += 1
+        else:
+            strange += 1
+    report = along.end()
+    if strange:
+        report.add(0, 0, f"{strange} lines are in no chain, though they do not stand before it")
+    return report
 
 
 async def verify(engine: AsyncEngine, anchor: tuple[int, str] | None = None, older_until: float = 0.0) -> Report:
@@ -155,21 +185,34 @@ async def verify(engine: AsyncEngine, anchor: tuple[int, str] | None = None, old
     """
     async with as_now(engine) as connection:
         head = await read_head(connection)
-        gaps = [Gap(*row) for row in await connection.execute(select(audit_gaps))]
-        along = Walk(gaps, anchor)
+        along, visited = Walk(await read_gaps(connection), anchor), 0
         async for link in links_of(connection):
             along.take(link)
+            visited += 1
         report = along.end(head)
-        since = max(head.began if head is not None else 0.0, older_until)
-        report.unchained = await _count(connection)
-        if strange := await _count(connection, audit.c.at > since):
-            report.add(0, 0, f"{strange} lines are in no chain, though they say to be of a time when there was one")
+        if others := await _count(connection, audit.c.number.is_not(None)) - visited:
+            report.add(0, 0, f"{others} lines have a number that the chain cannot have: nobody can say who wrote them")
+        await _verify_older(connection, along, older_until)
     return report
 
 
+async def _verify_older(connection: AsyncConnection, along: Walk, older_until: float) -> None:
+    """Hold lines that are in no chain against what its first line says of them; if that is not known, it is a fault."""
+    report, is_older = along.report, audit.c.number.is_(None)
+    report.unchained = await _count(connection, is_older)
+    if along.origin is None:
+        return
+    if strange := await _count(connection, is_older, audit.c.at > max(report.began, older_until)):
+        report.add(0, 0, f"{strange} lines are in no chain, though they say to be of a time when there was one")
+    elif report.unchained and report.head[0] == 0:
+        report.add(0, 0, f"no line vouches for when the chain began, beside {report.unchained} lines that are in none")
+    elif not older_until and report.unchained > along.origin.older:
+        more = f"{report.unchained} lines say to be older than the chain"
+        report.add(0, 0, f"{more}: when it began, there were {along.origin.older}")
+
+
 async def _count(connection: AsyncConnection, *conditions: ColumnElement[bool]) -> int:
-    """Count lines that are in no chain."""
-    query = select(func.count()).select_from(audit).where(audit.c.number.is_(None), *conditions)
+    query = select(func.count()).select_from(audit).where(*conditions)
     return int((await connection.execute(query)).scalar_one())
 
 
@@ -192,12 +235,12 @@ async def links_of(connection: AsyncConnection, *, with_older: bool = False) -> 
         async for row in await connection.stream(query):
             yield read_link(row)
     last = 0
-    while True:
+    while last < _LARGEST:
         query = select(audit).where(audit.c.number.between(last + 1, _LARGEST)).order_by(audit.c.number).limit(_AT_ONCE)
         rows = (await connection.execute(query)).all()
         for row in rows:
-            link = read_link(row)
-            last = link.number
-            yield link
+            last = int(row.number)
+            if isinstance(row.number, int):  # in SQLite it may be a part of one
+                yield read_link(row)
         if len(rows) < _AT_ONCE:
             return

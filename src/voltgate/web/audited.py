@@ -22,8 +22,9 @@ Named: TypeAlias = Callable[[str], tuple[str, str]]
 
 _ROOT = "/api/v1"
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_METHODS = _SAFE | {"POST", "PUT", "PATCH", "DELETE"}
 _REFUSED = frozenset({401, 403, 429})
-"""Statuses of those who may not: as many as they like, so they are merged."""
+"""Statuses of those who may not: as many as they like, so they are merged, as is whatever fails without a caller."""
 _FAULT = 500
 _WINDOW = 60.0
 """Seconds in which what is refused again is counted only."""
@@ -137,10 +138,11 @@ class Audited:
     def _note(self, scope: Scope, status: int) -> None:
         state, audit = scope["state"], scope["app"].state.audit
         is_refused = status in _REFUSED and (status != HTTPStatus.UNAUTHORIZED or _is_tried(scope))
-        if state.get("audited") or not (is_refused or (scope["method"] not in _SAFE and status not in _REFUSED)):
+        is_change = scope["method"] not in _SAFE
+        if state.get("audited") or not (is_refused or (is_change and status not in _REFUSED)):
             return
         record = _line(scope, state, status)
-        if is_refused:
+        if is_refused or (not record.backend and status >= HTTPStatus.BAD_REQUEST):
             audit.refusals.add(record)
         else:
             audit.note(record)
@@ -164,14 +166,15 @@ def _line(scope: Scope, state: dict[str, Any], status: int) -> AuditRecord:
     outcome = "passed" if status < HTTPStatus.BAD_REQUEST else "refused" if status < _FAULT else "failed"
     answer = f"{status} {HTTPStatus(status).phrase}"
     path = scope["path"].removeprefix(_ROOT)
-    template = getattr(scope.get("route"), "path", "").removeprefix(_ROOT) or path
+    template = getattr(scope.get("route"), "path", "").removeprefix(_ROOT) or "unknown path"
+    method = scope["method"] if scope["method"] in _METHODS else "unknown method"
     identity = scope.get("path_params", {}).get("identity", "")
     key, identity = scope["app"].state.audit.named(identity) if identity else ("", "")
     identity = state.get("audit_identity", identity)
     detail = f"{path}: {more}" if (more := state.get("audit_detail")) else path
     return line(
         who,
-        f"{scope['method']} {template}"[:_LONGEST],
+        f"{method} {template}"[:_LONGEST],
         outcome,
         answer,
         detail,

@@ -27,7 +27,9 @@ def upgrade() -> None:
         sa.Column("hash", sa.Text, nullable=False),
         sa.Column("began", sa.Float(53), nullable=False),
     )
-    op.bulk_insert(head, [{"one": 1, "number": 0, "hash": "0" * 64, "began": time.time()}])
+    began = time.time()
+    older = op.get_bind().execute(sa.text("SELECT count(*) FROM audit")).scalar()
+    op.bulk_insert(head, [{"one": 1, "number": 0, "hash": f"began={began!r} older={older}", "began": began}])
     op.create_table(
         "audit_gaps",
         sa.Column("first", sa.BigInteger, primary_key=True, autoincrement=False),
