@@ -181,8 +181,10 @@ async def test_commands_inside_a_data_transfer(stage: Stage) -> None:
     await attack.refused(
         "DataTransfer", f'{{"vendorId":"{PNC}","messageId":"InstallCertificate","Data":{json.dumps(json.dumps(ROOT))}}}'
     )
+    await attack.refused("DataTransfer", transferred("InstallCertificate", CAR, "another.vendor"))
     for message, data in (
         ("InstallCertificate", CAR),
+        ("CertificateSigned", {"certificateChain": "PEM", "certificateType": "V2GCertificate"}),
         ("GetInstalledCertificateIds", {}),
         ("vendorsOwn", {"Key": 1, "key": 2}),
     ):
