@@ -129,6 +129,37 @@ def test_certificates_of_cars_at_a_station_of_1_6(vendor: object, passes: bool) 
         assert isinstance(FULL.judge(V1, asked), Refuse)
 
 
+@pytest.mark.parametrize(
+    "key", ["Authorization.Key", "AuthorizationKey.", ".AuthorizationKey", "Security.Profile", "Cpo.Name..", "."]
+)
+def test_a_dot_hides_no_key_of_1_6(key: str) -> None:
+    """A station that heeds no punctuation heeds no dot; what is nothing but that is no key of the link."""
+    verdict = FULL.judge(V1, call("ChangeConfiguration", key=key, value="x"))
+    assert isinstance(verdict, Pass if key == "." else Refuse)
+    assert isinstance(FULL.judge(V1, call("ChangeConfiguration", key="Vendor.Key", value="x")), Pass)
+
+
+@pytest.mark.parametrize(
+    ("component", "variable", "passes"),
+    [
+        ("OCPPCommCtrlr", "NetworkConfigurationPriority.", False),
+        ("OCPPCommCtrlr", "Network.ConfigurationPriority", False),
+        ("OCPPCommCtrlr.", "ActiveNetworkProfile", False),
+        ("OCPP.CommCtrlr", ".NetworkProfileConnectionAttempts", False),
+        ("SecurityCtrlr.", "X", False),
+        ("Security.Ctrlr", "X", False),
+        ("Network.Configuration", "X", False),
+        ("OCPPCommCtrlr", "Heartbeat.Interval", True),
+        ("Vendor", "SecurityCtrlr.X", True),
+    ],
+)
+def test_a_dot_hides_no_variable_of_2_x(component: str, variable: str, passes: bool) -> None:
+    """Dots in the name of a component or a variable are punctuation like any other."""
+    item = {"component": {"name": component}, "variable": {"name": variable}, "attributeValue": "x"}
+    for asked in (call("SetVariables", setVariableData=[item]), signed("SetVariables", setVariableData=[item])):
+        assert isinstance(FULL.judge(V2, asked), Pass) is passes
+
+
 def test_a_permit_of_ones_own() -> None:
     """A permit may add to a preset, take from it, and keep keys private."""
     permit = Permit(

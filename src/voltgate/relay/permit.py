@@ -68,6 +68,8 @@ CREDENTIAL_KEYS = (
     "NetworkConfiguration.*",
 )
 """The keys by which a station proves itself, or finds the gateway."""
+_UNDOTTED = tuple(key.replace(".", "") for key in CREDENTIAL_KEYS)
+"""The same for a name without punctuation: a dot that somebody writes may be heeded as little as a space."""
 
 _CREDENTIAL_ACTIONS = frozenset({"CertificateSigned", "InstallCertificate", "DeleteCertificate", "SetNetworkProfile"})
 _ROOTS = frozenset({"ManufacturerRootCertificate", "MORootCertificate", "V2GRootCertificate"})
@@ -201,7 +203,7 @@ class Permit:
         if not isinstance(key, str) or not key.isprintable():
             return "pass" if allowed and not self._reads_keys else "refuse"
         folded = key.strip().casefold()
-        if not self.credentials and _listed_folded(CREDENTIAL_KEYS, ".".join(map(letters, key.split(".")))):
+        if not self.credentials and _listed_folded(_UNDOTTED, letters(key)):
             return "refuse"
         if _listed_folded(self.keys_absorb, folded):
             return "absorb"
