@@ -119,6 +119,26 @@ async def test_a_signed_report(stage: Stage) -> None:
     await attack.station.expect_result(asked)
 
 
+@pytest.mark.parametrize(
+    ("version", "foreign", "own"),
+    [
+        ("ocpp1.6", "V2GCertificate V2G20Certificate", ""),
+        ("ocpp2.0.1", "V2G20Certificate", "V2GCertificate"),
+        ("ocpp2.1", "ChargingStationCertificate", "V2GCertificate V2G20Certificate"),
+    ],
+)
+async def test_the_certificate_of_the_link_under_another_name(
+    stage: Stage, version: str, foreign: str, own: str
+) -> None:
+    """A type that a version does not know is no reason to believe that a certificate is a car's."""
+    attack = await attacks(stage, version, "full", charging=False)
+    chain = {"certificateChain": "-----BEGIN CERTIFICATE-----x"}
+    for kind in foreign.split():
+        await attack.refused("CertificateSigned", json.dumps(chain | {"certificateType": kind}))
+    for kind in own.split():
+        assert await attack.sends("CertificateSigned", json.dumps(chain | {"certificateType": kind})), "a car's"
+
+
 async def test_an_only_backend(stage: Stage) -> None:
     """A charger's only backend sees no password that its permit keeps from it; without a permit it sees all."""
     await stage.backend("main")

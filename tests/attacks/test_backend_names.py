@@ -70,6 +70,9 @@ async def test_keys_are_compared_folded_and_trimmed(stage: Stage, key: str) -> N
         f"{key}\0",
         f"{key}\u200b",
         "\u200b" + key,
+        f"{key}.",
+        f".{key}",
+        f"{key[:5]}.{key[5:]}",
     ]
     shapes += [f"{key[:5]} {key[5:]}", "-".join(key), key.replace("K", "\u212a").replace("s", "\u017f")]
     for spelt in shapes:
@@ -98,7 +101,7 @@ async def test_variables_are_compared_folded_and_trimmed(stage: Stage, version: 
         ("SecurityCtrlr", "BasicAuthPassword"),
         ("OCPPCommCtrlr", "NetworkConfigurationPriority"),
     ):
-        for form in (*SPELT[:5], "Security Ctrlr"):
+        for form in (*SPELT[:5], "{}.", ".{}", "Security Ctrlr"):
             for one, two in (
                 (form.format(component), variable),
                 (component, form.format(variable)),
@@ -181,8 +184,10 @@ async def test_commands_inside_a_data_transfer(stage: Stage) -> None:
     await attack.refused(
         "DataTransfer", f'{{"vendorId":"{PNC}","messageId":"InstallCertificate","Data":{json.dumps(json.dumps(ROOT))}}}'
     )
+    await attack.refused("DataTransfer", transferred("InstallCertificate", CAR, "another.vendor"))
     for message, data in (
         ("InstallCertificate", CAR),
+        ("CertificateSigned", {"certificateChain": "PEM", "certificateType": "V2GCertificate"}),
         ("GetInstalledCertificateIds", {}),
         ("vendorsOwn", {"Key": 1, "key": 2}),
     ):

@@ -73,18 +73,10 @@ def variables(*names: str) -> Call:
         ("ChangeConfiguration", {"key": "authorizationkey", "value": "secret"}, ""),
         ("ChangeConfiguration", {"key": "SecurityProfile", "value": "0"}, ""),
         ("ChangeConfiguration", {}, ""),
-        ("InstallCertificate", {"certificateType": "CSMSRootCertificate"}, ""),
-        ("InstallCertificate", {"certificateType": "V2GRootCertificate"}, "full"),
         ("InstallCertificate", {"certificateType": "CentralSystemRootCertificate"}, ""),
-        ("InstallCertificate", {"certificateType": "MORootCertificate"}, "full"),
-        ("InstallCertificate", {"certificateType": "OEMRootCertificate"}, "full"),
         ("InstallCertificate", {"certificateType": "ManufacturerRootCertificate"}, "full"),
-        ("InstallCertificate", {"certificateType": "v2grootcertificate"}, ""),
         ("InstallCertificate", {}, ""),
         ("CertificateSigned", {}, ""),
-        ("CertificateSigned", {"certificateType": "ChargingStationCertificate"}, ""),
-        ("CertificateSigned", {"certificateType": "V2GCertificate"}, "full"),
-        ("CertificateSigned", {"certificateType": "V2G20Certificate"}, "full"),
         ("GetInstalledCertificateIds", {"certificateType": ["CSMSRootCertificate"]}, "observe charge full"),
         ("TriggerMessage", {"requestedMessage": "SignV2GCertificate"}, "full"),
         ("TriggerMessage", {"requestedMessage": "SignV2G20Certificate"}, "full"),
@@ -99,6 +91,73 @@ def test_the_presets(action: str, fields: dict[str, Any], allowed: str) -> None:
     for name, permit in PRESETS.items():
         verdict = permit.judge(V1, call(action, **fields))
         assert isinstance(verdict, Pass if name in allowed.split() else Refuse), name
+
+
+ROOTS_201 = "ManufacturerRootCertificate MORootCertificate V2GRootCertificate"
+OF_OTHERS = {
+    ("ocpp1.5", "InstallCertificate"): "",
+    ("ocpp1.5", "CertificateSigned"): "",
+    ("ocpp1.6", "InstallCertificate"): "ManufacturerRootCertificate",
+    ("ocpp1.6", "CertificateSigned"): "",
+    ("ocpp2.0.1", "InstallCertificate"): ROOTS_201,
+    ("ocpp2.0.1", "CertificateSigned"): "V2GCertificate",
+    ("ocpp2.1", "InstallCertificate"): f"{ROOTS_201} OEMRootCertificate",
+    ("ocpp2.1", "CertificateSigned"): "V2GCertificate V2G20Certificate",
+}
+TYPES = f"""
+{ROOTS_201} OEMRootCertificate V2GCertificate V2G20Certificate CSMSRootCertificate CentralSystemRootCertificate
+ChargingStationCertificate v2grootcertificate V2GCertificate2 x
+""".split()
+
+
+@pytest.mark.parametrize(("version", "action"), OF_OTHERS)
+def test_certificates_of_others(version: str, action: str) -> None:
+    """A word that a version does not know for an action may stand for the link's own certificate at the station."""
+    passing = [kind for kind in TYPES if isinstance(FULL.judge(version, call(action, certificateType=kind)), Pass)]
+    assert sorted(passing) == sorted(OF_OTHERS[version, action].split())
+    for none in ({}, {"certificateType": None}, {"certificateType": ["V2GCertificate"]}):
+        assert isinstance(FULL.judge(version, call(action, **none)), Refuse)
+
+
+@pytest.mark.parametrize(("vendor", "passes"), [("org.openchargealliance.iso15118pnc", True), ("v", False), (5, False)])
+def test_certificates_of_cars_at_a_station_of_1_6(vendor: object, passes: bool) -> None:
+    """Plug & Charge with 1.6 has the words of 2.0.1 inside a DataTransfer; what other vendors mean nobody knows."""
+    for action, kind in (("InstallCertificate", "MORootCertificate"), ("CertificateSigned", "V2GCertificate")):
+        asked = call("DataTransfer", vendorId=vendor, messageId=action, data={"certificateType": kind})
+        assert isinstance(FULL.judge(V1, asked), Pass) is passes
+        asked = call("DataTransfer", vendorId=vendor, messageId=action, data={})
+        assert isinstance(FULL.judge(V1, asked), Refuse)
+
+
+@pytest.mark.parametrize(
+    "key", ["Authorization.Key", "AuthorizationKey.", ".AuthorizationKey", "Security.Profile", "Cpo.Name..", "."]
+)
+def test_a_dot_hides_no_key_of_1_6(key: str) -> None:
+    """A station that heeds no punctuation heeds no dot; what is nothing but that is no key of the link."""
+    verdict = FULL.judge(V1, call("ChangeConfiguration", key=key, value="x"))
+    assert isinstance(verdict, Pass if key == "." else Refuse)
+    assert isinstance(FULL.judge(V1, call("ChangeConfiguration", key="Vendor.Key", value="x")), Pass)
+
+
+@pytest.mark.parametrize(
+    ("component", "variable", "passes"),
+    [
+        ("OCPPCommCtrlr", "NetworkConfigurationPriority.", False),
+        ("OCPPCommCtrlr", "Network.ConfigurationPriority", False),
+        ("OCPPCommCtrlr.", "ActiveNetworkProfile", False),
+        ("OCPP.CommCtrlr", ".NetworkProfileConnectionAttempts", False),
+        ("SecurityCtrlr.", "X", False),
+        ("Security.Ctrlr", "X", False),
+        ("Network.Configuration", "X", False),
+        ("OCPPCommCtrlr", "Heartbeat.Interval", True),
+        ("Vendor", "SecurityCtrlr.X", True),
+    ],
+)
+def test_a_dot_hides_no_variable_of_2_x(component: str, variable: str, passes: bool) -> None:
+    """Dots in the name of a component or a variable are punctuation like any other."""
+    item = {"component": {"name": component}, "variable": {"name": variable}, "attributeValue": "x"}
+    for asked in (call("SetVariables", setVariableData=[item]), signed("SetVariables", setVariableData=[item])):
+        assert isinstance(FULL.judge(V2, asked), Pass) is passes
 
 
 def test_a_permit_of_ones_own() -> None:

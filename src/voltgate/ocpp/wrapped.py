@@ -13,10 +13,11 @@ from typing import Any
 import msgspec
 
 from voltgate.ocpp.actions import plain_action, taken_for
-from voltgate.ocpp.ids import plain_payload
+from voltgate.ocpp.ids import plain_fields, plain_payload
 from voltgate.ocpp.messages import UNREADABLE, Call
 
 _ENDINGS = (".req", "request", "req")
+_PLUG_AND_CHARGE = "org.openchargealliance.iso15118pnc"
 
 
 def wrapped(call: Call) -> Call | None:
@@ -35,6 +36,11 @@ def wrapped(call: Call) -> Call | None:
     inside = call.with_payload(data.encode() if isinstance(data, str) else bytes(fields.get("data", b"{}")))
     inside.action = action
     return inside
+
+
+def version_inside(version: str, call: Call) -> str:
+    """Return the version of OCPP in whose words the command inside a DataTransfer is; `version` is the station's."""
+    return "ocpp2.0.1" if plain_fields(call).get("vendorId") == _PLUG_AND_CHARGE else version
 
 
 def _action(named: str) -> str | None:

@@ -16,7 +16,7 @@ from voltgate.ocpp.ids import compact, integer, is_ambiguous, plain_fields, with
 from voltgate.ocpp.messages import Call, Error, Reply, Result
 from voltgate.ocpp.refusals import acceptance, refusal, set_results
 from voltgate.ocpp.secrets import veiled
-from voltgate.ocpp.wrapped import wrapped
+from voltgate.ocpp.wrapped import version_inside, wrapped
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +68,22 @@ CREDENTIAL_KEYS = (
     "NetworkConfiguration.*",
 )
 """The keys by which a station proves itself, or finds the gateway."""
+_UNDOTTED = tuple(key.replace(".", "") for key in CREDENTIAL_KEYS)
+"""The same for a name without punctuation: a dot that somebody writes may be heeded as little as a space."""
 
 _CREDENTIAL_ACTIONS = frozenset({"CertificateSigned", "InstallCertificate", "DeleteCertificate", "SetNetworkProfile"})
-_OF_OTHERS = frozenset(
-    """
-    ManufacturerRootCertificate MORootCertificate OEMRootCertificate V2G20Certificate V2GCertificate V2GRootCertificate
-    """.split()
-)
-"""Certificates by which a station knows firmware, cars and contracts, or is known to cars: not the gateway's."""
+_ROOTS = frozenset({"ManufacturerRootCertificate", "MORootCertificate", "V2GRootCertificate"})
+_OF_OTHERS: dict[tuple[str, str], frozenset[str]] = {
+    ("ocpp1.6", "InstallCertificate"): frozenset({"ManufacturerRootCertificate"}),
+    ("ocpp2.0.1", "InstallCertificate"): _ROOTS,
+    ("ocpp2.0.1", "CertificateSigned"): frozenset({"V2GCertificate"}),
+    ("ocpp2.1", "InstallCertificate"): _ROOTS | {"OEMRootCertificate"},
+    ("ocpp2.1", "CertificateSigned"): frozenset({"V2GCertificate", "V2G20Certificate"}),
+}
+"""Certificates by which a station knows firmware, cars and contracts, or is known to cars: not the gateway's.
+
+By version and action, for a station that does not know a word may do as if there was none.
+"""
 _SIGNING = ("signchargepointcertificate", "signchargingstationcertificate", "signcombinedcertificate")
 
 
@@ -116,7 +124,7 @@ class Permit:
             return Refuse(refusal(version, call), f"{why} is not allowed")
         if "*" not in self.allow and not _triggers_news(call):
             return Refuse(refusal(version, call), f"{why} is for no such message")
-        if not self.credentials and _concerns_credentials(call):
+        if not self.credentials and _concerns_credentials(version, call):
             return Refuse(refusal(version, call), f"{why} concerns the gateway's own link")
         inside = wrapped(call)
         if inside is not None:
@@ -125,7 +133,7 @@ class Permit:
 
     def _judge_wrapped(self, version: str, call: Call, inside: Call) -> Judgement:
         """Judge a command inside a DataTransfer: what would be taken apart or kept private is refused."""
-        if inside.action == call.action or not isinstance(self.judge(version, inside), Pass):
+        if inside.action == call.action or not isinstance(self.judge(version_inside(version, call), inside), Pass):
             why = f"permit {self.name}: {inside.action} is not allowed inside {call.action[:100]} either"
             return Refuse(refusal(version, call), why)
         return Pass()
@@ -195,7 +203,7 @@ class Permit:
         if not isinstance(key, str) or not key.isprintable():
             return "pass" if allowed and not self._reads_keys else "refuse"
         folded = key.strip().casefold()
-        if not self.credentials and _listed_folded(CREDENTIAL_KEYS, ".".join(map(letters, key.split(".")))):
+        if not self.credentials and _listed_folded(_UNDOTTED, letters(key)):
             return "refuse"
         if _listed_folded(self.keys_absorb, folded):
             return "absorb"
@@ -279,13 +287,14 @@ def _triggers_news(call: Call) -> bool:
     return not triggers or _word(plain_fields(call).get("requestedMessage")) in _NEWS
 
 
-def _concerns_credentials(call: Call) -> bool:
+def _concerns_credentials(version: str, call: Call) -> bool:
     """Return whether a call changes what the station proves itself by, or whom it calls."""
     action, fields = plain_action(call.action), plain_fields(call)
     if action in ("TriggerMessage", "ExtendedTriggerMessage"):
         word = "".join(filter(str.isalnum, _word(fields.get("requestedMessage")))).casefold()
         return not word or word in _SIGNING
-    return action in _CREDENTIAL_ACTIONS and _word(fields.get("certificateType")) not in _OF_OTHERS
+    of_others = _OF_OTHERS.get((version, action), frozenset())
+    return action in _CREDENTIAL_ACTIONS and _word(fields.get("certificateType")) not in of_others
 
 
 # The presets.

@@ -39,17 +39,25 @@ def _objection_to(context: Context, permit: Permit, name: str, call: Call) -> st
     if fault is None and not context.single:
         fault = _touches_another(context, permit, name, call, limit)
     if fault is None and limit is not None:
-        fault = _limits(context, name, limit)
+        fault = _limits(context, name, call, limit)
     return fault
 
 
 def _touches_another(context: Context, permit: Permit, name: str, call: Call, limit: Limit | None) -> str | None:
     if permit.stop == "any" and limit is None:
         return None
-    others = [tx for tx in context.ledger.counting() if tx.owner != name]
-    if any(_would_end(context, call, tx) for tx in others):
+    if any(_would_end(context, call, tx) for tx in _of_others(context, name)):
         return "a transaction of another backend would end"
     return _of_another(context, name, call)
+
+
+def _of_others(context: Context, name: str) -> list[Transaction]:
+    return [tx for tx in context.ledger.counting() if tx.owner != name]
+
+
+def _may_be_at(tx: Transaction, place: int) -> bool:
+    """Return whether a transaction may run at a connector or an EVSE; what is below 1 is the whole station."""
+    return place < 1 or tx.connector in (None, 0, place)
 
 
 def _would_end(context: Context, call: Call, tx: Transaction) -> bool:
@@ -67,7 +75,7 @@ def _would_end(context: Context, call: Call, tx: Transaction) -> bool:
         case _:
             return False
     named = place if isinstance(place, int) else 0  # what only some read as a number may be the whole station
-    return ends and (not named or tx.connector in (None, named))
+    return ends and _may_be_at(tx, named)
 
 
 def _of_another(context: Context, name: str, call: Call) -> str | None:
@@ -101,11 +109,26 @@ def _bare(named: Any) -> str:
     return str(int(number)) if number.is_integer() else text
 
 
-def _limits(context: Context, name: str, limit: Limit) -> str | None:
+def _limits(context: Context, name: str, call: Call, limit: Limit) -> str | None:
     """Leave the limits at a connector to the owner of its transaction, and those of the station to who may limit."""
-    if limit.transaction is not None:
-        return None  # whose it is was looked at, where it can be another's
+    named = None if limit.transaction is None else named_transaction(call)
+    if named is not None:
+        tx = transaction_of(context.ledger, name, named)
+        return None if context.single else _elsewhere(context, name, tx, limit.connector or 0)
     tx = context.ledger.on(limit.connector) if limit.connector else None
     if tx is not None and tx.owner == name and limit.purpose in ("", "TxProfile", "TxDefaultProfile"):
         return None
     return "only the owner of the transaction, or a backend whose permit allows limit, sets limits here"
+
+
+def _elsewhere(context: Context, name: str, tx: Transaction | None, place: int) -> str | None:
+    """Return why a limit of a backend's own transaction, if it is known, is not for the place that is named with it.
+
+    Some stations go by the place alone.
+    """
+    if tx is not None and place > 0 and context.ledger.on(place) is tx:
+        return None
+    if tx is not None and (tx.ended is not None or (place > 0 and tx.connector not in (None, place))):
+        return "the transaction does not run there"
+    beside = any(_may_be_at(other, place) for other in _of_others(context, name))
+    return "a transaction of another backend may run there" if beside else None
