@@ -224,7 +224,7 @@ def test_the_files_of_the_authority(tmp_path: Path) -> None:
     (missing,) = problems(tmp_path, authority)
     assert "csms.authority.certificate" in missing
     for name in "ab":
-        write_pair(tmp_path / f"{name}.pem", tmp_path / f"{name}.key")
+        write_pair(tmp_path / f"{name}.pem", tmp_path / f"{name}.key", days=400)
     (wrong,) = problems(tmp_path, authority)
     assert "does not belong to the certificate" in wrong
     assert not [each for each in warnings(tmp_path, authority.replace("b.key", "a.key")) if "authority" in each]
