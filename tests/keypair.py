@@ -15,9 +15,9 @@ Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 Signer = tuple[x509.Certificate, Key]
 
 
-def write_pair(certificate: Path, key: Path, days: int = 1) -> None:
-    """Write a certificate that signs itself, and its private key."""
-    certified, private = _certified(ec.generate_private_key(ec.SECP256R1()), "localhost", None, days=days)
+def write_pair(certificate: Path, key: Path, days: float = 1, *, after: float = 0) -> None:
+    """Write a certificate that signs itself, and its private key. It ends in so many days, and begins `after` some."""
+    certified, private = _certified(ec.generate_private_key(ec.SECP256R1()), "localhost", None, days=days, after=after)
     _write(certificate, key, private, certified)
 
 
@@ -51,12 +51,13 @@ class Authority:
         return certificate, key
 
 
-def write_revoked(file: Path) -> None:
-    """Write the list of an authority that has revoked nothing."""
+def write_revoked(file: Path, days: float = 1) -> None:
+    """Write the list of an authority that has revoked nothing. It ends in so many days."""
     now = datetime.datetime.now(datetime.UTC)
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "authority")])
-    made = x509.CertificateRevocationListBuilder().issuer_name(name).last_update(now)
-    signed = made.next_update(now + datetime.timedelta(days=1)).sign(
+    made = x509.CertificateRevocationListBuilder().issuer_name(name)
+    made = made.last_update(now + datetime.timedelta(days=min(0, days - 1)))
+    signed = made.next_update(now + datetime.timedelta(days=days)).sign(
         ec.generate_private_key(ec.SECP256R1()), hashes.SHA256()
     )
     file.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
@@ -69,7 +70,8 @@ def _certified(
     *,
     is_authority: bool = False,
     organization: str = "",
-    days: int = 1,
+    days: float = 1,
+    after: float = 0,
 ) -> Signer:
     attributes = [x509.NameAttribute(NameOID.COMMON_NAME, subject)]
     if organization:
@@ -83,7 +85,7 @@ def _certified(
         .issuer_name(name if signer is None else signer[0].subject)
         .public_key(private.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now)
+        .not_valid_before(now + datetime.timedelta(days=min(after, days - 1)))
         .not_valid_after(now + datetime.timedelta(days=days))
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
     )

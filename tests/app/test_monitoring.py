@@ -21,13 +21,13 @@ from tests.app.running import Running, running
 from tests.harness.ports import free_port
 from tests.harness.waiting import until
 from voltgate.app import monitoring
-from voltgate.app.monitoring import end_of
 from voltgate.cluster.ports import Node, Orphan
 from voltgate.ocpp.messages import Call, Result
 from voltgate.relay.events import (
     BackendAway,
     BackendBack,
     CertificateExpiring,
+    CertificateRenewed,
     DatabaseAway,
     DatabaseBack,
     DiskFilling,
@@ -88,13 +88,47 @@ async def test_what_lies_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         assert (expiring.name, round(expiring.days)) == (certificate, 5)
 
 
-def test_chains_and_authorities(tmp_path: Path) -> None:
-    """Of a chain the first that ends counts; of authorities the last, as each of them may be enough."""
-    short = Path(pair(tmp_path, 5)[0]).read_bytes()
-    long = Path(pair(tmp_path, 50)[0]).read_bytes()
-    assert end_of(short + long, are_authorities=False) < end_of(short + long, are_authorities=True)
-    with pytest.raises(ValueError, match="PEM"):
-        end_of(b"no certificate", are_authorities=True)
+async def test_what_stations_and_backends_are_trusted_by(tmp_path: Path) -> None:
+    """What signs stations ends with its first certificate, as stations need it; of those for a backend one may do."""
+    short = Path(pair(tmp_path, 2)[0]).read_bytes()
+    certificate, key = pair(tmp_path, 50)
+    (tmp_path / "both.pem").write_bytes(Path(certificate).read_bytes() + short)
+    shutil.copy(tmp_path / "both.pem", tmp_path / "backend.pem")
+    secure = {"url": f"wss://127.0.0.1:{free_port()}", "certificate": certificate, "key": key}
+    listen = {"stations": [secure | {"client_authority": str(tmp_path / "both.pem")}], "http": "off"}
+    backends = {"main": {"url": "wss://127.0.0.1:1", "ca": str(tmp_path / "backend.pem")}}
+    async with running(tmp_path, document(listen=listen, backends=backends)) as gateway:
+        await until(lambda: told(gateway, CertificateExpiring), "the authority is told of")
+        (expiring,) = told(gateway, CertificateExpiring)
+        assert (expiring.name, round(expiring.days)) == (str(tmp_path / "both.pem"), 2)
+
+
+async def test_a_file_of_two_uses(tmp_path: Path) -> None:
+    """It ends when the first of its uses does, and is told of once, however many name it."""
+    short, file = Path(pair(tmp_path, 2)[0]).read_bytes(), tmp_path / "both.pem"
+    certificate, key = pair(tmp_path, 50)
+    file.write_bytes(Path(certificate).read_bytes() + short)
+    secure = {"url": f"wss://127.0.0.1:{free_port()}", "certificate": certificate, "key": key}
+    listen = {"stations": [secure | {"client_authority": str(file)}], "http": "off"}
+    backends = {"main": {"url": "wss://127.0.0.1:1", "ca": str(file)}}
+    async with running(tmp_path, document(listen=listen, backends=backends)) as gateway:
+        for _ in range(3):
+            await gateway.parts.monitoring.look_around()
+        assert [round(each.days) for each in told(gateway, CertificateExpiring)] == [2]
+        assert not told(gateway, CertificateRenewed)
+
+
+async def test_what_the_pages_are_served_with(tmp_path: Path) -> None:
+    """The certificate of the API and of the dashboard, and who their provider of sign-in is trusted by, are listed."""
+    certificate, key = pair(tmp_path, 5)
+    (tmp_path / "ca.pem").write_bytes(Path(certificate).read_bytes())
+    http = {"http": f"127.0.0.1:{free_port()}", "http_tls": {"certificate": certificate, "key": key}}
+    oidc = {"issuer": "https://i.example", "client_id": "x", "public_url": "https://v.example", "ca": "ca.pem"}
+    oidc["roles"] = [{"value": "a", "role": "viewer"}]  # type: ignore[assignment]
+    async with running(tmp_path, document(listen=document()["listen"] | http, api={"oidc": oidc})) as gateway:
+        await until(lambda: len(told(gateway, CertificateExpiring)) > 1, "they are told of")
+        assert {each.name for each in told(gateway, CertificateExpiring)} == {certificate, str(tmp_path / "ca.pem")}
+        assert set(gateway.parts.monitoring.ends) == {certificate, str(tmp_path / "ca.pem")}
 
 
 async def test_a_backend_and_the_database(tmp_path: Path) -> None:

@@ -224,7 +224,7 @@ def test_the_files_of_the_authority(tmp_path: Path) -> None:
     (missing,) = problems(tmp_path, authority)
     assert "csms.authority.certificate" in missing
     for name in "ab":
-        write_pair(tmp_path / f"{name}.pem", tmp_path / f"{name}.key")
+        write_pair(tmp_path / f"{name}.pem", tmp_path / f"{name}.key", days=400)
     (wrong,) = problems(tmp_path, authority)
     assert "does not belong to the certificate" in wrong
     assert not [each for each in warnings(tmp_path, authority.replace("b.key", "a.key")) if "authority" in each]
@@ -398,3 +398,21 @@ def test_the_hash_of_a_password_can_be_configured(tmp_path: Path) -> None:
         GOOD + f'[[stations]]\nidentity = "A"\npassword = "{done.stdout.strip()}"\n'
     )
     assert load(tmp_path / "voltgate.toml", {}).stations[1].checked
+
+
+@pytest.mark.parametrize(
+    ("text", "hinted"),
+    [
+        ('a = { b = "1",\n  c = 2 }', True),
+        ("a = [{  # one\n  c = 2 }]", True),
+        ("a = { b = 1\n}", True),
+        ("a = { b = 1 } c\n", False),
+        ("a = { b 1 }\n", False),
+        ('a = "{}"\nb', False),
+    ],
+)
+def test_a_table_over_several_lines(tmp_path: Path, text: str, hinted: bool) -> None:
+    """Who breaks the line within braces is told that TOML has it on one."""
+    (said,) = problems(tmp_path, text)
+    assert "is not TOML" in said
+    assert ("a table in { } ends on its line" in said) is hinted

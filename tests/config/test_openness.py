@@ -386,7 +386,7 @@ def test_secrets_in_the_file(tmp_path: Path) -> None:
 
 def test_the_command(tmp_path: Path) -> None:
     """It ends with 1 if anything is open, 0 if nothing is, and counts."""
-    write_pair(tmp_path / "a.crt", tmp_path / "a.key")
+    write_pair(tmp_path / "a.crt", tmp_path / "a.key", days=400)
     file = tmp_path / "voltgate.toml"
 
     def run(text: str) -> tuple[int, list[str]]:

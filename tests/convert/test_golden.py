@@ -48,7 +48,7 @@ def loaded(case: str, folder: Path) -> Config:
     """Read what was converted as `voltgate check` does; it must raise no doubt either."""
     file = folder / "voltgate.toml"
     file.write_text(converted(case))
-    write_pair(folder / "tls" / "cert.pem", folder / "tls" / "key.pem")
+    write_pair(folder / "tls" / "cert.pem", folder / "tls" / "key.pem", days=400)
     found = read(file, PASSWORD)
     assert found.warnings == ()
     return found.config

@@ -67,6 +67,16 @@ logs.log.info("three", threads=[thread.daemon for thread in threading.enumerate(
 """
 
 
+_ENDS = """
+from voltgate.relay.events import CertificateExpiring
+from voltgate.telemetry import logs
+logs.configure("info", "json")
+lines = logs.Lines(None, None)
+for days in (0.5, 0.0, -660.5):
+    lines.write(CertificateExpiring("cert.pem", "2025-02-01", days, 1))
+"""
+
+
 def _logged(script: str, *arguments: str, code: int = 0) -> list[str]:
     """Run a script; return the lines that it logged."""
     done = subprocess.run([sys.executable, "-c", script, *arguments], check=False, capture_output=True)
@@ -86,6 +96,12 @@ def test_a_line_is_one_object_of_json() -> None:
         "seconds": None,
     }
     assert (second["reason"], second["stations"]) == ("it broke", ["A", "B"])
+
+
+def test_a_certificate_that_has_ended() -> None:
+    """The line says that it has, no longer that it is about to."""
+    lines = [json.loads(line)["event"] for line in _logged(_ENDS)]
+    assert lines == ["certificate is about to expire", "certificate has ended", "certificate has ended"]
 
 
 _UNCAUGHT = ("critical", "a fault of Voltgate: nobody caught an exception")

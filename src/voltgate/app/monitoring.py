@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +16,7 @@ from voltgate.alerts.surroundings import CertificateWatch, DatabaseWatch, DiskWa
 from voltgate.app.alert_rules import thresholds_of
 from voltgate.app.cluster import Cluster
 from voltgate.config import Config
+from voltgate.config.certificates import CertificateFile, certificates, span_of
 from voltgate.directory.security import StationSecurity
 from voltgate.directory.slices import unhurried
 from voltgate.gateway import Gateway
@@ -41,9 +42,6 @@ _SOON, _SELDOM = 1.0, 60.0
 """Seconds between two looks at what costs nothing, and at what lies on disk or is many."""
 _PATIENCE = 20.0
 """Seconds that a look at disk or database may take."""
-
-
-_LIST = b"-----BEGIN X509 CRL-----"
 
 
 class Monitoring:
@@ -159,16 +157,16 @@ class Monitoring:
         for path, free, total in disks:
             self._tell(self._disks.look(path, free, total, self.bounds))
             self._have_looked("diskFilling", [path])
-        self.ends = {name: end.timestamp() for name, end in ends}
+        self.ends = {name: end.timestamp() for name, end in ends.items()}
         await self._look_at_certificates(ends)
         with suppress(TimeoutError):
             async with asyncio.timeout(_SELDOM):
                 await self._anew.wait()
 
-    async def _look_at_certificates(self, ends: Iterable[tuple[str, datetime]]) -> None:
+    async def _look_at_certificates(self, ends: Mapping[str, datetime]) -> None:
         """Tell of those that end soon: of files, and of stations that are connected here."""
         now, gateway = datetime.fromtimestamp(self._wall(), UTC), self._gateway()
-        for name, end in ends:
+        for name, end in ends.items():
             self._tell(self._certificates.look(name, end, now, self.bounds))
             self._have_looked("certificateExpiring", [name])
         async for few in unhurried(list(gateway.sessions.values())):
@@ -197,47 +195,18 @@ class Monitoring:
                 self._have_looked("journalGrowing", self._gateway().snapshot.backends, is_anybodys=True)
 
 
-def certificates(config: Config) -> Iterator[tuple[Path, bool]]:
-    """Yield the files of certificates that a configuration names, and whether each is a list of authorities."""
-    for listener in (*config.listen.stations, *config.listen.soap):
-        yield from ((pair.certificate, False) for pair in listener.pairs)
-    for listener in config.listen.stations:
-        if listener.client_authority is not None:
-            yield listener.client_authority, True
-        yield from ((file, False) for file in listener.revocation_lists)
-    for backend in config.backends.values():
-        if backend.certificate is not None:
-            yield backend.certificate, False
-        if backend.ca is not None:
-            yield backend.ca, True
-    if config.csms.authority is not None:
-        yield config.csms.authority.certificate, False
-
-
 def _on_disk(
-    folder: Path | None, files: Iterable[tuple[Path, bool]]
-) -> tuple[list[tuple[str, int, int]], list[tuple[str, datetime]]]:
+    folder: Path | None, files: Iterable[CertificateFile]
+) -> tuple[list[tuple[str, int, int]], dict[str, datetime]]:
     """Return the space of the file system of a folder, and when certificates end. What cannot be read is left out."""
-    disks, ends = [], []
+    disks = []
+    ends: dict[str, datetime] = {}
     with suppress(OSError):
         if folder is not None:
             usage = shutil.disk_usage(folder)
             disks.append((str(folder), usage.free, usage.total))
-    for file, are_authorities in dict.fromkeys(files):
+    for each in files:
         with suppress(OSError, ValueError):
-            ends.append((str(file), end_of(file.read_bytes(), are_authorities=are_authorities)))
+            _, end = span_of(each.file.read_bytes(), any_will_do=each.any_will_do)
+            ends[str(each.file)] = min(end, ends.get(str(each.file), end))
     return disks, ends
-
-
-def end_of(pem: bytes, *, are_authorities: bool) -> datetime:
-    """Return when the first certificate of a chain ends; of authorities, the last of them. Raise ValueError.
-
-    Of lists of what is revoked: when the first of them does.
-    """
-    from cryptography.x509 import load_pem_x509_certificates, load_pem_x509_crl  # noqa: PLC0415 - large, and few need it
-
-    if _LIST in pem:
-        lists = [load_pem_x509_crl(_LIST + each) for each in pem.split(_LIST)[1:]]
-        return min(each.next_update_utc for each in lists if each.next_update_utc is not None)
-    ends = [each.not_valid_after_utc for each in load_pem_x509_certificates(pem)]
-    return max(ends) if are_authorities else min(ends)

@@ -89,7 +89,8 @@ def _line(file: Path) -> str:
     try:
         text = sys.stdin.readline() if str(file) == "-" else file.read_text()
     except (OSError, UnicodeError) as error:
-        raise Failure(f"the password cannot be read from {file}: {error}") from None
+        why = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise Failure(f"the password cannot be read from {file}: {why}") from None
     return text.partition("\n")[0].rstrip("\r")
 
 

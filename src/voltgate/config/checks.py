@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-import ssl
 from collections.abc import Iterator
-from pathlib import Path as File
 
 from voltgate.config.advice import CLAIMANT, advise
 from voltgate.config.alert_checks import check_alerts
 from voltgate.config.api_checks import check_api
 from voltgate.config.backends import STATION, Backend
+from voltgate.config.certificate_checks import check_ends, check_pair, unreadable
 from voltgate.config.draft import Draft, Finding
 from voltgate.config.hosts import overlap
 from voltgate.config.lines import Path
@@ -66,11 +65,12 @@ def _all(draft: Draft) -> Iterator[Finding]:
     yield from check_proofs(draft)
     yield from _unused(draft)
     if (authority := draft.config.csms.authority) is not None:
-        yield from _pair(("csms", "authority"), authority.certificate, authority.key)
+        yield from check_pair(("csms", "authority"), authority.certificate, authority.key)
     if draft.config.listen.metrics_address is not None and draft.config.listen.http_url is None:
         yield Finding(("listen", "metrics"), "is for metrics beside listen.http, which is off: give that an address")
     if (pair := draft.config.listen.http_tls) is not None:
-        yield from _pair(("listen", "http_tls"), pair.certificate, pair.key)
+        yield from check_pair(("listen", "http_tls"), pair.certificate, pair.key)
+    yield from check_ends(draft)
     yield from check_security(draft)
     yield from check_api(draft)
     yield from check_oidc(draft)
@@ -129,33 +129,7 @@ def _certificates(path: Path, listener: Address) -> Iterator[Finding]:
         plain, secure = listener.schemes
         yield Finding((*path, "certificate"), f"a certificate is for a {secure}:// listener; this one is {plain}://")
     for pair in listener.pairs:
-        yield from _pair(path, pair.certificate, pair.key)
-
-
-def _pair(path: Path, certificate: File, key: File) -> Iterator[Finding]:
-    """Check a certificate with its key by loading them as the listener will."""
-    for name, file in (("certificate", certificate), ("key", key)):
-        if (problem := _unreadable(file)) is not None:
-            yield Finding((*path, name), problem)
-            return
-    try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, password=_no_passphrase)
-    except ssl.SSLError as error:
-        reason = "does not belong to the certificate" if "MISMATCH" in str(error) else "is not usable with it, as PEM"
-        yield Finding((*path, "key"), f"{key} {reason}")
-
-
-def _no_passphrase() -> str:
-    return ""
-
-
-def _unreadable(file: File) -> str | None:
-    try:
-        with file.open("rb") as opened:
-            opened.read(1)
-    except OSError as error:
-        return f"cannot read {file}: {error.strerror}"
-    return None
+        yield from check_pair(path, pair.certificate, pair.key)
 
 
 # Backends.
@@ -173,7 +147,7 @@ def _backend(path: Path, backend: Backend) -> Iterator[Finding]:
         if not backend.secure:
             secure = f"{backend.scheme}s"
             yield Finding((*path, name), f"is for a {secure}:// backend; this one is {backend.scheme}://")
-        elif (problem := _unreadable(file)) is not None:
+        elif (problem := unreadable(file)) is not None:
             yield Finding((*path, name), problem)
     if (backend.certificate is None) is not (backend.key is None):
         missing = "key" if backend.key is None else "certificate"

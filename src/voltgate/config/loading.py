@@ -172,7 +172,15 @@ def _syntax(file: str, text: str, message: str) -> Problem:
     what, line, column = found.groups()
     if line is None:
         return Problem(file, text.rstrip().count("\n") + 1, "", f"is not TOML: {what} at the end")
-    return Problem(file, int(line), "", f"is not TOML: {what} (column {column})")
+    before, behind = _split(text, int(line), int(column))
+    hint = "; a table in { } ends on its line" if before.count("{") > before.count("}") and not behind else ""
+    return Problem(file, int(line), "", f"is not TOML: {what} (column {column}){hint}")
+
+
+def _split(text: str, line: int, column: int) -> tuple[str, str]:
+    """Return what stands in a line before a column, and what stands there before a comment."""
+    written = text.split("\n")[line - 1]
+    return written[: column - 1], written[column - 1 :].partition("#")[0].strip()
 
 
 class _Reading:

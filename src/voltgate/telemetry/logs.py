@@ -21,7 +21,7 @@ import structlog
 from voltgate.ocpp.networks import network_of
 from voltgate.ocpp.wheel import Wheel
 from voltgate.relay.event_list import EVENTS, Severity, severity_of
-from voltgate.relay.events import CertificateRefused, Event, StationRefused
+from voltgate.relay.events import CertificateExpiring, CertificateRefused, Event, StationRefused
 from voltgate.relay.merging import Merging
 from voltgate.telemetry.lines import ERRORS
 
@@ -213,7 +213,13 @@ def _write(event: Event, times: int = 1, more: str = "") -> None:
         fields = {field: _short(getattr(event, field)) for field in event.__slots__}
         if more:
             fields |= {"reason": f"{fields['reason']}{more}", "times": times}
-        log.log(level, EVENTS[type(event)].line, **fields)
+        log.log(level, _line(event), **fields)
+
+
+def _line(event: Event) -> str:
+    if isinstance(event, CertificateExpiring) and event.days <= 0:
+        return "certificate has ended"
+    return EVENTS[type(event)].line
 
 
 def write_fault(listener: str, fault: Exception, times: int) -> None:
