@@ -129,9 +129,8 @@ class Taps:
         if recorder is None and not self.concern(session.key):
             return None
         tap = session.tap or SessionTap(session)
-        tap.recorder, tap.live = recorder, self.concern(session.key)
-        tap.take = None if recorder is None else recorder.take
-        tap.tracer = self.tracer
+        tap.recorder, tap.tracer = recorder, self.tracer
+        tap.tell = recorder.take if recorder is not None and not self.concern(session.key) else tap.tell_all
         return tap
 
     def pass_on(self, key: str, overheard: Overheard) -> None:
@@ -193,16 +192,16 @@ class Tapped(Protocol):
 class SessionTap:
     """Listens to one session: stands on its two incoming arrows, and is told of what goes out.
 
-    `take` is where the recorder has it, `live` whether anybody else listens.
+    `tell` tells of a message: the recorder alone at once, if nobody else listens.
     """
 
-    __slots__ = ("_decisions", "_last", "_open", "live", "recorder", "session", "take", "tracer")
+    __slots__ = ("_clock", "_decisions", "_last", "_open", "recorder", "session", "tell", "tracer")
 
     def __init__(self, session: Tapped) -> None:
         self.session = session
+        self._clock = session.ports.clock
         self.recorder: Recorder | None = None
-        self.take: Callable[[Heard], None] | None = None
-        self.live = False
+        self.tell: Callable[[Heard], None] = self.tell_all
         self.tracer: Tracer | None = None
         self._open: dict[Call, str | None] = {}
         """The calls that wait for Voltgate's answer, with the backend that they came from."""
@@ -255,7 +254,7 @@ class SessionTap:
     def _over(self, call: Call, reply: Reply | None) -> None:
         backend = self._open.pop(call)
         session = self.session
-        now = session.ports.clock()
+        now = self._clock()
         if backend is not None:
             self.tell((session, FROM_BACKEND, call, reply, now, backend, None))
             return
@@ -287,12 +286,11 @@ class SessionTap:
         for call in [call for call, backend in self._open.items() if backend is None or backend in here]:
             self._over(call, None)
 
-    def tell(self, heard: Heard) -> None:
+    def tell_all(self, heard: Heard) -> None:
         """Tell everybody who listens."""
-        if self.take is not None:
-            self.take(heard)
-        if self.live:
-            self.session.ports.taps.pass_on(self.session.key, overheard_of(heard))
+        if self.recorder is not None:
+            self.recorder.take(heard)
+        self.session.ports.taps.pass_on(self.session.key, overheard_of(heard))
 
     def malformed(self, backend: str | None, text: bytes, why: str) -> None:
         """Report a frame of a backend, or of the station (None), that is no message."""

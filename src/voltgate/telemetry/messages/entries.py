@@ -9,7 +9,7 @@ import msgspec
 
 from voltgate.ocpp.messages import SEND, Error, Result, Unanswered
 from voltgate.relay.route import Plans
-from voltgate.relay.tap import FROM_STATION, TO_BACKEND, TO_STATION, Decision, Heard, backend_of, decision_of
+from voltgate.relay.tap import FROM_STATION, TO_BACKEND, TO_STATION, Heard, backend_of, decision_of
 
 CALLED, SENT, MALFORMED, REFUSED, LOST = range(5)
 KINDS = ("call", "send", "malformed", "refused", "lost")
@@ -23,7 +23,7 @@ NEITHER = -1
 """In the place of a direction: nobody called anybody."""
 AS_BEFORE = b""
 """In the place of a body: it and the reply are those of the entry before, which is in the same batch."""
-_SAME, _NOTHING = (AS_BEFORE, None), (None, None)
+_SAME, _NOTHING, _UNDECIDED = (AS_BEFORE, None), (None, None), (None, None, None)
 MOST_ODD = 1024
 """Bytes that are kept of a frame that is no message, or of what a handshake asked for."""
 
@@ -66,7 +66,8 @@ Row: TypeAlias = tuple[object, ...]
 def entries_of(every: Iterable[Heard], since: float) -> list[Row]:
     """Return what was heard as entries; the clock of the wheel showed 0 `since` then, in seconds since 1970."""
     entries: list[Row] = []
-    decisions: dict[tuple[Plans, str], Decision | None] = {}
+    answered: dict[tuple[Plans, str, object], tuple[str | None, str | None, int | None, str | None]] = {}
+    """Who answered, and why, by what was asked and of whom: the same again and again."""
     last: tuple[bytes | None, bytes | None] = _NOTHING
     """What was said in the entry before, if that was a backend's leg."""
     for heard in every:
@@ -74,17 +75,22 @@ def entries_of(every: Iterable[Heard], since: float) -> list[Row]:
         text, at = call.text, call.at
         if text and type(reply) is Result and reply.text and now is not None and call.original is None:
             if direction == TO_BACKEND:
-                last = said = text, reply.text
-                entries.append((CALLED, since + at, session.identity, 1, backend, now - at, *said, int(at * 1e6)))
+                last = text, reply.text
+                row: Row = (CALLED, since + at, session.identity, 1, backend, now - at, text, reply.text, int(at * 1e6))
+                entries.append(row)
                 continue
-            if direction == FROM_STATION and type(why) is Plans and reply.origin is not None and not reply.original:
-                decision = decisions.get((why, call.action))
-                if decision is None:
-                    decision = decisions[why, call.action] = decision_of(heard)
-                same = text is last[0] and reply.text is last[1]
-                words = _SAME if same else (text, reply.text)
-                row = (CALLED, since + at, session.identity, 0, backend_of(heard), now - at, *words, int(at * 1e6))
-                entries.append(row if decision is None else row + decision)
+            origin = reply.origin
+            if direction == FROM_STATION and type(why) is Plans and origin is not None and not reply.original:
+                found = answered.get((why, call.action, origin.name))
+                if found is None:
+                    found = answered[why, call.action, origin.name] = (backend_of(heard), *_decision(heard))
+                backend, route, rule, decided = found
+                said, answer = _SAME if text is last[0] and reply.text is last[1] else (text, reply.text)
+                row = (
+                    CALLED, since + at, session.identity, 0, backend, now - at, said, answer, int(at * 1e6), route,
+                    rule, decided,
+                )  # fmt: skip
+                entries.append(row)
                 last = _NOTHING
                 continue
         entries.append(_in_full(heard, since))
@@ -92,11 +98,15 @@ def entries_of(every: Iterable[Heard], since: float) -> list[Row]:
     return entries
 
 
+def _decision(heard: Heard) -> tuple[str | None, int | None, str | None]:
+    return decision_of(heard) or _UNDECIDED
+
+
 def _in_full(heard: Heard, since: float) -> Row:
     session, direction, call, reply, now, _, _ = heard
     original = call.original
     began = call if original is None else original
-    route, rule, decided = decision_of(heard) or (None, None, None)
+    route, rule, decided = _decision(heard)
     was = None if original is None or original.payload is call.payload else bytes(original.payload)
     code = description = answer = reply_was = None
     outcome = None if now is None else UNANSWERED
