@@ -416,3 +416,25 @@ def test_a_table_over_several_lines(tmp_path: Path, text: str, hinted: bool) -> 
     (said,) = problems(tmp_path, text)
     assert "is not TOML" in said
     assert ("a table in { } ends on its line" in said) is hinted
+
+
+def test_which_entries_never_match(tmp_path: Path) -> None:
+    """An entry that matches no more than one before it is named with that one; one identity precedes any pattern."""
+    entries = ("match = 'CP*'", "identity = 'CP1'", "match = 'cp*'", "identity = 'cp1'", "match = '*'", "match = 'X*'")
+    stations = "".join(f"[[stations]]\n{entry}\nroute = 'home'\n" for entry in entries)
+    text = GOOD.replace('[[stations]]\nmatch = "*"\n', stations)
+    found = [each for each in warnings(tmp_path, text) if "never match" in each]
+    never = {each.partition("stations[")[2].partition("]")[0]: each.rpartition(": ")[2] for each in found}
+    assert never == {
+        "2": "stations[0] matches the same before it",
+        "3": "stations[1] matches the same before it",
+        "5": "stations[4] matches the same before it",
+    }
+
+
+def test_many_stations(tmp_path: Path) -> None:
+    """What a file with 10,000 entries costs grows with them, not with their square: that would take minutes."""
+    entry = '[[stations]]\nmatch = "CP{:06}"\n'
+    text = GOOD.replace('[[stations]]\nmatch = "*"\n', "".join(map(entry.format, range(10_000))))
+    (file := tmp_path / "voltgate.toml").write_text(text)
+    assert len(read(file, {}).config.stations) == 10_000

@@ -292,15 +292,18 @@ def _exists(draft: Draft, path: Path, section: str, name: str) -> Iterator[Findi
 
 
 def _stations(draft: Draft) -> Iterator[Finding]:
-    before: list[tuple[int, StationEntry]] = []
+    first: dict[tuple[str, str], int] = {}
+    """The first entry for each identity, and for each pattern."""
     for number, entry in enumerate(draft.config.stations):
         path: Path = ("stations", number)
         yield from _entry(draft, path, entry)
-        covering = next((other for other, seen in before if _covers(draft, seen, entry)), None)
-        if covering is not None:
-            where = f"stations[{draft.original(('stations', covering))[-1]}]"
+        one, many = (_folded(draft, text or "") for text in (entry.exact, entry.match))
+        covering = [("one", one)] if one else [("many", many), ("many", "*")]  # an exact identity precedes any pattern
+        before = min((first[each] for each in covering if each in first), default=None)
+        if before is not None:
+            where = f"stations[{draft.original(('stations', before))[-1]}]"
             yield Finding(path, f"can never match: {where} matches the same before it", warning=True)
-        before.append((number, entry))
+        first.setdefault(covering[0], number)
 
 
 def _entry(draft: Draft, path: Path, entry: StationEntry) -> Iterator[Finding]:
@@ -332,13 +335,6 @@ def _route_of(draft: Draft, path: Path, entry: StationEntry) -> Iterator[Finding
         choice = f"there are several: {names}" if names else "there is none: write [routes.NAME]"
         choice += f'; "{CLAIMED}" is for stations that backends claim'
         yield Finding(path, f"route is missing, and {choice}")
-
-
-def _covers(draft: Draft, first: StationEntry, later: StationEntry) -> bool:
-    """Return whether the first entry matches all that the later one does; an exact identity precedes any pattern."""
-    if first.exact or later.exact:
-        return bool(first.exact) and _folded(draft, first.exact) == _folded(draft, later.exact)
-    return first.match == "*" or _folded(draft, first.match or "") == _folded(draft, later.match or "")
 
 
 def _folded(draft: Draft, text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -81,5 +82,9 @@ class Config(Section):
         written = self.routes[route].admit if route in self.routes else None
         if written is not None:
             return written
-        checked = any(entry.checked and self.route_of(entry) == route for entry in self.stations)
-        return "gateway" if checked else "backend"
+        return "gateway" if route in self._checked else "backend"
+
+    @cached_property
+    def _checked(self) -> frozenset[str]:
+        """The routes with stations whose password is checked here."""
+        return frozenset(self.route_of(entry) for entry in self.stations if entry.checked)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache, partial
 
 from voltgate.config.advice import admitting, named
 from voltgate.config.backends import Backend
 from voltgate.config.draft import Draft, Finding
-from voltgate.config.lines import Path
 from voltgate.config.listen import Address, Listen
 
 CLAIMED = "claimed"
 """The route of stations that only a claim admits."""
 
 _WRITE = 'write password, password_hook or auth_lookup here, or auth = "none" if that is meant'
+_WRITE_FOR_THEM = 'write [[stations]] for them, or auth = "none" if that is meant'
 
 
 def unproven(listen: Listen) -> list[Address]:
@@ -26,11 +27,12 @@ def check_proofs(draft: Draft) -> Iterator[Finding]:
     config = draft.config
     if not unproven(config.listen):
         return
+    by_route = cache(partial(_openness, draft))
     for number, entry in enumerate(config.stations):
-        if entry.auth is None and not entry.proven:
-            yield from _unproven(draft, ("stations", number), entry.route)
-    if config.unknown.policy == "route" and config.unknown.auth is None:
-        yield from _unproven(draft, ("unknown",), config.unknown.route)
+        if entry.auth is None and not entry.proven and (found := by_route(entry.route)):
+            yield Finding(("stations", number), f"{found}; {_WRITE}")
+    if config.unknown.policy == "route" and config.unknown.auth is None and (found := by_route(config.unknown.route)):
+        yield Finding(("unknown",), f"{found}; {_WRITE_FOR_THEM}")
     if not any(entry.match == "*" for entry in config.stations):
         for name in claimants(draft):
             if not hears(config.backends[name]):
@@ -48,20 +50,20 @@ _ENTRY = (
 )
 
 
-def _unproven(draft: Draft, path: Path, written: str | None) -> Iterator[Finding]:
+def _openness(draft: Draft, written: str | None) -> str | None:
+    """Return who lets in whoever comes, if anybody does: stations without proof, with this as their written route."""
     config, route = draft.config, written or draft.config.only_route
-    write = _WRITE if path[0] == "stations" else 'write [[stations]] for them, or auth = "none" if that is meant'
     by_gateway = route in config.routes and config.admit(str(route)) == "gateway"
     asked = [] if by_gateway else list(_asked(draft, written, str(route)))
     deaf = next((name for name in asked if not hears(config.backends[name])), None)
     if deaf is not None:
-        yield Finding(path, f"{_blind(deaf)} here; {write}")
-        return
+        return f"{_blind(deaf)} here"
     open_to_all = next((each.url for each in unproven(config.listen) if not each.is_here), None)
     agrees = next((name for name in asked if not config.backends[name].websocket_template), None)
-    if open_to_all is not None and (by_gateway or agrees is not None):
-        who = "the gateway lets in" if by_gateway else f'backend "{agrees}" agrees to'
-        yield Finding(path, f"{who} whoever comes to {open_to_all} as whoever it says to be; {write}")
+    if open_to_all is None or (agrees is None and not by_gateway):
+        return None
+    who = "the gateway lets in" if by_gateway else f'backend "{agrees}" agrees to'
+    return f"{who} whoever comes to {open_to_all} as whoever it says to be"
 
 
 def _asked(draft: Draft, written: str | None, route: str) -> Iterator[str]:
