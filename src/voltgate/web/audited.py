@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any, TypeAlias
@@ -21,6 +22,7 @@ Note: TypeAlias = Callable[[AuditRecord], None]
 Named: TypeAlias = Callable[[str], tuple[str, str]]
 
 _ROOT = "/api/v1"
+_METRICS = "/metrics"
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _METHODS = _SAFE | {"POST", "PUT", "PATCH", "DELETE"}
 _REFUSED = frozenset({401, 403, 429})
@@ -30,6 +32,8 @@ _WINDOW = 60.0
 """Seconds in which what is refused again is counted only."""
 _MOST = 1000
 """Kinds of refusals at a time; all others are one."""
+_SAID = 10
+"""Of those, how many differ only in what the request says, such as the name of a login; all others are one."""
 _LONGEST = 300
 """Characters of what comes over the wire that a line keeps."""
 
@@ -81,23 +85,34 @@ class Refusals:
         self._window = window
         self._most = most
         self._kinds: dict[tuple[str, ...], _Kind] = {}
+        self._said: Counter[tuple[str, ...]] = Counter()
 
-    def add(self, record: AuditRecord) -> None:
-        """Take a refusal."""
-        key = (record.backend, record.address, record.action, record.answer)
+    def add(self, record: AuditRecord, said: str = "") -> None:
+        """Take a refusal of a request that `said` this, such as whose login it is: others are of another kind."""
+        common = (record.backend, record.address, record.action, record.answer)
+        key = (*common, said.casefold()[:_LONGEST])
+        if said and key not in self._kinds and self._said[common] >= _SAID:
+            key = (*common, "")
+            record = replace(record, detail="of many kinds")
         if key not in self._kinds and len(self._kinds) >= self._most:
-            key = ("", "", "", record.answer)
+            key = ("", "", "", record.answer, "")
             record = replace(record, backend="", address="", action="Refused", detail="of many kinds")
         if (kind := self._kinds.get(key)) is not None:
             kind.more += 1
             return
         end = asyncio.get_running_loop().call_later(self._window, self._end, key)
         self._kinds[key] = _Kind(record, 0, end)
+        if key[-1]:
+            self._said[key[:-1]] += 1
         self._note(record)
 
     def _end(self, key: tuple[str, ...]) -> None:
         kind = self._kinds.pop(key)
         kind.end.cancel()
+        if key[-1]:
+            self._said[key[:-1]] -= 1
+            if not self._said[key[:-1]]:
+                del self._said[key[:-1]]
         if kind.more:
             detail = f"{kind.more} more, the first: {kind.first.detail}"
             self._note(replace(kind.first, ref=uuid4().hex, at=time.time(), detail=detail))
@@ -111,6 +126,8 @@ class Refusals:
 class Audited:
     """ASGI middleware that writes a line of the audit trail for each request to the API that is not only to look.
 
+    Who is refused is written down, too, also at the metrics.
+
     `note` of `app.state.audit` keeps them.
     """
 
@@ -119,7 +136,7 @@ class Audited:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request (an ASGI application)."""
-        if scope["type"] != "http" or not scope["path"].startswith(_ROOT):
+        if scope["type"] != "http" or not scope["path"].startswith((_ROOT, _METRICS)):
             return await self._app(scope, receive, send)
         scope.setdefault("state", {})
         status = 0
@@ -143,7 +160,7 @@ class Audited:
             return
         record = _line(scope, state, status)
         if is_refused or (not record.backend and status >= HTTPStatus.BAD_REQUEST):
-            audit.refusals.add(record)
+            audit.refusals.add(record, state.get("audit_detail", ""))
         else:
             audit.note(record)
 
@@ -160,9 +177,12 @@ class Audit:
         self.refusals = Refusals(note)
 
 
+def who_of(state: Mapping[str, Any]) -> str:
+    """Return whose token a request came with, by its state; "" where nobody knows it."""
+    return CALLER + state["known"] if "known" in state else ""
+
+
 def _line(scope: Scope, state: dict[str, Any], status: int) -> AuditRecord:
-    caller = state.get("caller")
-    who = "" if caller is None else CALLER + caller.name
     outcome = "passed" if status < HTTPStatus.BAD_REQUEST else "refused" if status < _FAULT else "failed"
     answer = f"{status} {HTTPStatus(status).phrase}"
     path = scope["path"].removeprefix(_ROOT)
@@ -173,7 +193,7 @@ def _line(scope: Scope, state: dict[str, Any], status: int) -> AuditRecord:
     identity = state.get("audit_identity", identity)
     detail = f"{path}: {more}" if (more := state.get("audit_detail")) else path
     return line(
-        who,
+        who_of(state),
         f"{method} {template}"[:_LONGEST],
         outcome,
         answer,
