@@ -16,6 +16,7 @@ from voltgate.directory.claims import Holding
 from voltgate.directory.register import Change, Contest, TooMany, TooShort
 from voltgate.directory.rows import Address
 from voltgate.directory.slices import unhurried
+from voltgate.directory.urls import shown
 from voltgate.relay.records import StoreAway
 from voltgate.web.access import Caller, claimant, viewer
 from voltgate.web.claimant import Claimant, DeclaredAddress, NotAllowed
@@ -340,8 +341,8 @@ def _changed(claiming: Claiming, change: Change) -> Changed:
         removed=change.removed,
         contested=change.contested,
         conflicts=[_conflict(contest) for contest in change.contests],
-        url=address.url or None,
-        soap_url=address.soap_url or None,
+        url=shown(address.url),
+        soap_url=shown(address.soap_url),
     )
 
 
