@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any, TypeAlias
 from uuid import uuid4
 
+from pydantic import BaseModel
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -35,7 +37,10 @@ _MOST = 1000
 _SAID = 10
 """Of those, how many differ only in what the request says, such as the name of a login; all others are one."""
 _LONGEST = 300
-"""Characters of what comes over the wire that a line keeps."""
+"""Characters of what comes over the wire that a line keeps: of a path, and of what is said besides."""
+_ROOM = 2 * _LONGEST
+_FEW = 5
+"""Names of a list that a line has."""
 
 
 def unnoted(record: AuditRecord) -> None:
@@ -50,12 +55,24 @@ def as_it_is(identity: str) -> tuple[str, str]:
 def line(who: str, action: str, outcome: str, answer: str, detail: str, **more: str) -> AuditRecord:
     """Return a line of the audit trail, of now, that is about no message."""
     station = more.pop("station", "")
-    return AuditRecord(uuid4().hex, time.time(), station, who, action, "", outcome, answer, detail[:_LONGEST], **more)
+    return AuditRecord(uuid4().hex, time.time(), station, who, action, "", outcome, answer, detail[:_ROOM], **more)
 
 
 def say(connection: HTTPConnection, detail: str) -> None:
     """Have the audit trail say more of a request than its path."""
     connection.state.audit_detail = detail
+
+
+def told(asked: BaseModel, *names: str) -> str:
+    """Return what a request asks, for `say`: all that it sets, or what is of these names where others may be secret."""
+    fields = asked.model_dump(mode="json", exclude_unset=True, include=set(names) or None)
+    return ", ".join(f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in fields.items())
+
+
+def some(names: Sequence[str]) -> str:
+    """Return how many names there are, and the first of them, for `say`."""
+    more = ", …" if len(names) > _FEW else ""
+    return f"{len(names)} ({', '.join(names[:_FEW])}{more})" if names else "0"
 
 
 def name_station(connection: HTTPConnection, identity: str) -> None:
@@ -185,7 +202,7 @@ def who_of(state: Mapping[str, Any]) -> str:
 def _line(scope: Scope, state: dict[str, Any], status: int) -> AuditRecord:
     outcome = "passed" if status < HTTPStatus.BAD_REQUEST else "refused" if status < _FAULT else "failed"
     answer = f"{status} {HTTPStatus(status).phrase}"
-    path = scope["path"].removeprefix(_ROOT)
+    path = scope["path"].removeprefix(_ROOT)[:_LONGEST]
     template = getattr(scope.get("route"), "path", "").removeprefix(_ROOT) or "unknown path"
     method = scope["method"] if scope["method"] in _METHODS else "unknown method"
     identity = scope.get("path_params", {}).get("identity", "")

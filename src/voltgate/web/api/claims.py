@@ -19,6 +19,7 @@ from voltgate.directory.slices import unhurried
 from voltgate.directory.urls import shown
 from voltgate.relay.records import StoreAway
 from voltgate.web.access import Caller, claimant, viewer
+from voltgate.web.audited import say, some
 from voltgate.web.claimant import Claimant, DeclaredAddress, NotAllowed
 from voltgate.web.paging import AskedPart, Page, page_of
 from voltgate.web.problems import Problem, declared, invalid
@@ -139,6 +140,7 @@ async def replace(
     """
     backend, body = _claimant(request, name), await _read(request, _List)
     identities = _strings(body.stations, "stations")
+    say(request, f"stations: {some(identities)}{_where(body)}{', force' if force else ''}")
     await _check(request, backend, identities, "stations")
     claiming, address = _claiming(request), _address(backend, body)
     return _changed(claiming, await _kept(claiming.replace(name, identities, caller.name, address, force=force)))
@@ -155,6 +157,7 @@ async def amend(request: Request, name: Name, caller: Annotated[Caller, Depends(
     """Add stations to the list that a backend claims, and take others out of it."""
     backend, body = _claimant(request, name), await _read(request, _Amendment)
     add, remove = _strings(body.add, "add"), _strings(body.remove, "remove")
+    say(request, f"add: {some(add)}, remove: {some(remove)}{_where(body)}")
     await _check(request, backend, add, "add")
     claiming = _claiming(request)
     return _changed(claiming, await _kept(claiming.amend(name, add, remove, caller.name, _address(backend, body))))
@@ -300,6 +303,11 @@ async def _check(request: Request, backend: Claimant, identities: list[str], whe
     if barred:
         detail = f"Backend {backend.name} may not claim {', '.join(barred[:3])}: see claims.stations."
         raise Problem(403, "Forbidden", detail, stations=barred)
+
+
+def _where(body: _List | _Amendment) -> str:
+    where = {"url": shown(body.url), "soap_url": shown(body.soap_url), "ip": body.ip}
+    return "".join(f", {name}: {text}" for name, text in where.items() if text)
 
 
 def _address(backend: Claimant, body: _List | _Amendment) -> Address | None:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from voltgate.relay.records import StoreAway
 from voltgate.web.access import Access, Admin, PersonRole, Role
-from voltgate.web.audited import say
+from voltgate.web.audited import say, told
 from voltgate.web.issued_tokens import MOST, Ended, IssuedTokens
 from voltgate.web.problems import Problem, declared, invalid
 from voltgate.web.times import stamp
@@ -112,11 +112,12 @@ async def tokens(
 @router.post("/tokens", status_code=201, summary="Make a token", responses=declared(409, 503))
 async def make(request: Request, wanted: Wanted, caller: Admin) -> Made:
     """Make a token. The answer is the only place where it can be read."""
-    issued = _issued(request)
     role: Role = wanted.role or ("member" if wanted.networks else "backend")
     backends = tuple(sorted(set(wanted.backends or ())))
     scope = f"claims for {', '.join(backends)}" if backends else wanted.role or wanted.networks
-    say(request, f"{wanted.name}, {scope}")
+    ends = "" if wanted.expires_in is None else f", for {wanted.expires_in:g} s"
+    say(request, f"{wanted.name}, {scope}{ends}")
+    issued = _issued(request)
     _know(request, wanted.backends or ())
     if wanted.name in {token.name for token in _access(request).configured}:
         raise Problem(409, "Conflict", f'The configuration has a token "{wanted.name}".')
@@ -134,6 +135,7 @@ async def make(request: Request, wanted: Wanted, caller: Admin) -> Made:
 @router.post("/tokens/{name}/rotation", status_code=201, summary="Rotate a token", responses=declared(404, 409, 503))
 async def rotate(request: Request, name: Annotated[str, Path(pattern=NAME)], asked: Rotation, _: Admin) -> Made:
     """Make another token of the same name and role. The former one is let in for a while yet: nobody is cut off."""
+    say(request, told(asked))
     issued = _issued(request)
     if name in {token.name for token in _access(request).configured}:
         raise Problem(409, "Conflict", f'The token "{name}" stands in the configuration: change it there.')
