@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,27 @@ EXAMPLES = [
     for page in PAGES
     for found in _BLOCK.finditer(page.read_text())
 ]
+
+
+_NUMBERS = re.findall(r"`([a-z_/*0-9]+)` (\d+)", (ROOT / "docs" / "security.md").read_text())
+"""The files of tests that the document names, or several with an asterisk, and how many tests they are said to have."""
+
+
+def test_numbers_of_tests(request: pytest.FixtureRequest) -> None:
+    """Files of tests have as many as docs/security.md says: those of which this run has collected all."""
+    config = request.config
+    if config.option.keyword or config.option.markexpr or any("::" in arg for arg in config.args):
+        pytest.skip("this run has some tests of a file only")
+    collected = Counter(item.path for item in request.session.items)
+    numbers = {}
+    for files, _ in _NUMBERS:
+        named = set((ROOT / "tests").glob(f"{files}.py"))
+        assert named, files
+        if named <= collected.keys():
+            numbers[files] = str(sum(collected[path] for path in named))
+    if not numbers:
+        pytest.skip("this run has collected none of them")
+    assert numbers == {files: number for files, number in _NUMBERS if files in numbers}
 
 
 @pytest.mark.parametrize("text", EXAMPLES)

@@ -8,6 +8,7 @@ import structlog
 
 from voltgate.directory.register import Change, Register, Taken
 from voltgate.directory.rows import Accepted, Address
+from voltgate.directory.urls import shown
 from voltgate.gateway import Gateway
 from voltgate.relay.events import BackendMoved, ClaimContested, ClaimsChanged, Listen, StationAccepted
 from voltgate.relay.records import StoreAway
@@ -65,7 +66,7 @@ class Claiming:
             self._listen(ClaimContested(contest.station, contest.holder, backends, by))
         if change.moved:
             told = self.register.addresses[name]
-            self._listen(BackendMoved(name, told.url, told.soap_url, by))
+            self._listen(BackendMoved(name, shown(told.url) or "", shown(told.soap_url) or "", by))
 
     async def accept(self, identity: str, route: str, by: str) -> Accepted:
         """Let a station in from the waiting room. Raise StoreAway."""

@@ -18,8 +18,13 @@ async def test_tokens_come_and_go(stage: Stage) -> None:
     """One is made and printed alone, claims, is rotated without a gap, listed with its scope and end, and is gone."""
     voltgate = await terminal(stage, **LOCAL)
     made = await voltgate("tokens", "add", "depots", "--claims", "csms", "--expires-in", "90d")
-    assert (made.code, made.err) == (0, "The token depots, for whoever uses it; it cannot be shown again:\n")
+    ends, shown = made.err.splitlines()
+    assert (made.code, shown) == (0, "The token depots, for whoever uses it; it cannot be shown again:")
+    assert ends.startswith("It ends 20")
     rotated = await voltgate("tokens", "rotate", "depots", "--overlap", "1h")
+    again, former, _ = rotated.err.splitlines()
+    assert again == ends
+    assert former.startswith("The one before it is let in until 20")
     both = (made.out.strip(), rotated.out.strip())
     assert [await claims(voltgate.gateway, token) for token in both] == [200, 200]
     at_once = (await voltgate("tokens", "rotate", "depots", "--overlap", "0s", "--json")).json

@@ -88,6 +88,15 @@ IN_THE_CLEAR = 'stations = ["ws://0.0.0.0:9000"]\nsoap = ["http://0.0.0.0:9001"]
             ],
         ),
         (
+            (r"\[listen\]\n", '[listen]\nmetrics = "10.0.0.1:9100"\n'),
+            [
+                "weak 2: listen.metrics: 10.0.0.1 by plain HTTP: how many stations there are, and what they do can be "
+                "read on the way. Write 127.0.0.1, behind a proxy that speaks TLS",
+                "weak api.metrics: open: how many stations there are, and what they do, is for everybody. Write "
+                '"token"',
+            ],
+        ),
+        (
             (r"\Z", '[api]\ntrusted_proxies = ["::/0"]\n'),
             [
                 "open 13: api.trusted_proxies[0]: ::/0: anybody there may say from which address he comes. Write the "

@@ -15,7 +15,8 @@ from tests.harness import Gateway, Stage, free_port, until, within
 from tests.harness.http_client import asked, get, listens_at
 from tests.harness.offspring import ended
 from tests.keypair import write_pair
-from tests.web.client import TOKEN
+from tests.web.client import TOKEN, api_of
+from tests.web.test_audit import lines
 
 
 async def fetched(gateway: Gateway, trusted: Path) -> bytes | None:
@@ -68,6 +69,20 @@ async def test_metrics_apart(stage: Stage) -> None:
     assert (await gateway.get("/healthz")).status == 200
     for path, status in (("/metrics", 200), ("/healthz", 200), ("/readyz", 200), ("/api/v1/stations", 404)):
         assert (await get(port, path)).status == status
+
+
+async def test_metrics_apart_behind_a_token(stage: Stage) -> None:
+    """The setting holds at their own address, too; who guesses there is in the audit trail."""
+    await stage.backend("main")
+    port = free_port()
+    listen = {"metrics": f"127.0.0.1:{port}"}
+    async with api_of(stage, store=None, listen=listen, api={"metrics": "token"}) as (api, _):
+        for token, status in (("", 401), ("guessed", 401), ("guessed", 401), (TOKEN, 200)):
+            headers = {"Authorization": f"Bearer {token}"} if token else {}
+            assert (await get(port, "/metrics", headers=headers)).status == status
+        assert [(await get(port, path)).status for path in ("/healthz", "/readyz")] == [200, 200]
+        (line,) = await lines(api, 1)
+        assert (line["backend"], line["action"], line["answer"]) == ("", "GET /metrics", "401 Unauthorized")
 
 
 async def test_the_api_at_a_socket_alone(stage: Stage) -> None:

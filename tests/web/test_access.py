@@ -498,6 +498,30 @@ async def test_a_token_is_rotated_without_a_gap(table: ApiTokens) -> None:
         assert (await web.ask("POST", "/api/v1/tokens/ci/rotation", "operator", json={})).status == 403
 
 
+async def test_a_token_that_ends_is_rotated(table: ApiTokens) -> None:
+    """The answer says when both end: the new one when the former would have, or as is asked; one that ended is none."""
+    async with serving(table) as web:
+
+        async def rotated(**asked: float) -> tuple[int, object, object]:
+            made = await web.ask("POST", "/api/v1/tokens/ci/rotation", "admin", json=asked)
+            return made.status, made.json.get("until"), made.json.get("former_until")
+
+        wanted = {"name": "ci", "role": "viewer", "expires_in": 2000}
+        made = await web.ask("POST", "/api/v1/tokens", "admin", json=wanted)
+        assert (made.json["until"], made.json["former_until"]) == ("2027-01-15T08:33:20.250Z", None)
+        assert await rotated(overlap=60) == (201, "2027-01-15T08:33:20.250Z", "2027-01-15T08:01:00.250Z")
+        assert await rotated() == (201, "2027-01-15T08:33:20.250Z", "2027-01-15T08:33:20.250Z")
+        assert await rotated(expires_in=7200, overlap=0) == (
+            (201, "2027-01-15T10:00:00.250Z", "2027-01-15T08:00:00.250Z")
+        )
+        web.app.state.issued_tokens = IssuedTokens(web.access, table, lambda: 1_800_007_200.25)
+        await web.app.state.issued_tokens.read()
+        assert (await rotated())[0] == 409
+        assert await rotated(expires_in=60) == (201, "2027-01-15T10:01:00.250Z", "2027-01-15T10:00:00.250Z")
+        endless = (await web.ask("POST", "/api/v1/tokens", "admin", json={"name": "on", "role": "viewer"})).json
+        assert endless["until"] is None
+
+
 async def test_the_last_use_of_a_token_is_shown(table: ApiTokens) -> None:
     """The list says when each token was used last, here or, a while later, at another gateway."""
 

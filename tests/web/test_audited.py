@@ -10,7 +10,10 @@ from tests.web.client import api_of
 from tests.web.test_audit import lines
 from tests.web.world import serving
 from voltgate.relay.records import AuditRecord
+from voltgate.store.users import Users
+from voltgate.web.access import AccessToken
 from voltgate.web.audited import Audit, Refusals, line
+from voltgate.web.bearer import digest_of, fresh
 
 
 async def test_what_changes_something_is_written_down() -> None:
@@ -45,6 +48,22 @@ async def test_who_is_refused_is_written_down_once_with_a_count() -> None:
         audit.refusals.close()
     assert [each.detail for each in kept[2:]] == ["4 more, the first: /tokens", "2 more, the first: /me"]
     assert all(each.outcome == "refused" and each.address == "127.0.0.1" for each in kept)
+
+
+async def test_guesses_at_the_metrics_are_written_down() -> None:
+    """Where the metrics take a token, guesses are merged in the trail; who has none has not guessed."""
+    kept: list[AuditRecord] = []
+    async with serving() as web:
+        audit = web.app.state.audit = Audit(kept.append)
+        web.access.guards_metrics = True
+        asked = (None, "guess-1", "guess-2", "backend", "viewer")
+        assert [(await web.get("/metrics", token)).status for token in asked] == [401, 401, 401, 403, 200]
+        audit.refusals.close()
+    assert [(each.backend, each.action, each.answer, each.detail) for each in kept] == [
+        ("", "GET /metrics", "401 Unauthorized", "/metrics"),
+        ("api:the-backend", "GET /metrics", "403 Forbidden", "/metrics"),
+        ("", "GET /metrics", "401 Unauthorized", "1 more, the first: /metrics"),
+    ]
 
 
 async def test_strangers_do_not_fill_the_trail() -> None:
@@ -92,6 +111,78 @@ async def test_refusals_of_many_kinds_are_bounded() -> None:
     async with asyncio.timeout(30):
         await ended.wait()
     assert kept[-1].detail == "96 more, the first: of many kinds"
+
+
+async def test_who_was_refused_is_named() -> None:
+    """Whoever's token is known is named when it is refused: it has ended, is used too often, or shows no page."""
+    kept: list[AuditRecord] = []
+    token, cookie = fresh(), fresh()
+    async with serving() as web:
+        audit = web.app.state.audit = Audit(kept.append)
+        ended = AccessToken("the-former", "admin", digest_of(token), until=web.clock())
+        web.access.replace_issued([ended, AccessToken("the-page", "admin", digest_of(cookie))])
+        assert (await web.get("/api/v1/me", token)).status == 401
+        assert (await web.ask("POST", "/api/v1/sign-in", json={"token": token})).status == 401
+        assert (await web.ask("POST", "/api/v1/tokens", token, json={})).status == 401
+        assert (await web.get("/api/v1/me", "wrong")).status == 401
+        forged = await web.ask("DELETE", "/api/v1/tokens/x", headers={"Cookie": f"voltgate={cookie}"})
+        assert forged.status == 403
+        web.access.rate = 0.1
+        assert [(await web.get("/api/v1/me", "viewer")).status for _ in range(2)] == [200, 429]
+        web.access.failures = 1
+        assert [(await web.get("/api/v1/me", f"guess-{n}")).status for n in range(10)][-1] == 429
+        assert (await web.get("/api/v1/me", "operator")).status == 429
+        audit.refusals.close()
+    assert [(each.backend, each.action, each.answer) for each in kept] == [
+        ("api:the-former", "GET /me", "401 Unauthorized"),
+        ("api:the-former", "POST /sign-in", "401 Unauthorized"),
+        ("api:the-former", "POST unknown path", "401 Unauthorized"),
+        ("", "GET /me", "401 Unauthorized"),
+        ("api:the-page", "DELETE /tokens/{name}", "403 Forbidden"),
+        ("api:the-viewer", "GET /me", "429 Too Many Requests"),
+        ("", "GET /me", "429 Too Many Requests"),
+        ("api:the-operator", "GET /me", "429 Too Many Requests"),
+        ("", "GET /me", "401 Unauthorized"),
+    ]
+    assert not any(text in each.detail for each in kept for text in (token, cookie))
+
+
+class _Nobody(Users):
+    """A table of users in which there is nobody."""
+
+    def __init__(self) -> None:
+        """Have no database."""
+
+
+async def test_failed_logins_are_told_apart() -> None:
+    """Lines that are merged are of one name. One address has a line for each of ten names, and one for all others."""
+    kept: list[AuditRecord] = []
+    async with serving(users=_Nobody()) as web:
+        audit = web.app.state.audit = Audit(kept.append)
+        for login in ("ann", "bob", "ANN", "ann", *(f"n{number}" for number in range(10)), "bob"):
+            answer = await web.ask("POST", "/api/v1/login", json={"login": login, "password": "wrong"})
+            assert answer.status == 401, answer.json
+        audit.refusals.close()
+    names = ["ann", "bob", *(f"n{number}" for number in range(8))]
+    assert [each.detail for each in kept] == [
+        *(f"/login: {name}" for name in names),
+        "of many kinds",
+        "2 more, the first: /login: ann",
+        "1 more, the first: /login: bob",
+        "1 more, the first: of many kinds",
+    ]
+
+
+async def test_names_of_those_who_are_counted_make_room() -> None:
+    """When a minute is over, as many names are told apart again."""
+    kept: list[AuditRecord] = []
+    refusals = Refusals(kept.append)
+    for _ in range(2):
+        for number in range(12):
+            refusals.add(line("", "POST /login", "refused", "401 Unauthorized", f"/login: n{number}"), f"n{number}")
+        refusals.close()
+    details = [*(f"/login: n{number}" for number in range(10)), "of many kinds", "1 more, the first: of many kinds"]
+    assert [each.detail for each in kept] == details * 2
 
 
 def _told(line: dict[str, Any]) -> tuple[str, str, str, str]:

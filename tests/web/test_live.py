@@ -18,9 +18,10 @@ from tests.harness import until, within
 from tests.web.cluster import Member, answers, cluster
 from tests.web.tab import dialled, tab
 from voltgate.relay.events import ClaimsChanged
-from voltgate.relay.records import StoreAway
+from voltgate.relay.records import AuditRecord, StoreAway
 from voltgate.web import connections
 from voltgate.web.access import AccessToken
+from voltgate.web.audited import Audit
 from voltgate.web.bearer import digest_of
 from voltgate.web.connections import LARGEST_MESSAGE, Connection
 from voltgate.web.live import feeds, outbox, overview, pages, rows, topics
@@ -96,13 +97,21 @@ async def test_a_page_knows_that_it_is_heard(alone: Member, monkeypatch: pytest.
 
 
 async def test_unknown_tokens_are_held_back(alone: Member) -> None:
-    """Tokens are tried here as seldom as in a header."""
+    """Tokens are tried here as seldom as in a header, and who tries is in the audit trail."""
     ends = []
+    kept: list[AuditRecord] = []
+    alone.web.app.state.audit = Audit(kept.append)
     for _ in range(11):
         async with tab(alone.url, "vg_of-nobody") as page:
             ends.append(await page.closed())
     assert ends == [(4401, "The bearer token is not known.")] * 10 + [
         (4401, "Too many tokens that are not known came from there.")
+    ]
+    alone.web.app.state.audit.refusals.close()
+    assert [(each.action, each.answer, each.detail) for each in kept] == [
+        ("GET /live", "401 Unauthorized", "/live"),
+        ("GET /live", "429 Too Many Requests", "/live"),
+        ("GET /live", "401 Unauthorized", "9 more, the first: /live"),
     ]
 
 

@@ -15,9 +15,11 @@ from tests.harness import until, within
 from tests.web.world import Answer, Web, serving
 from voltgate.app.database import upgrade
 from voltgate.directory.hashes import hashed
+from voltgate.relay.records import AuditRecord
 from voltgate.store.address import open_engine, read_address
 from voltgate.store.reach import Reach
 from voltgate.store.users import Users
+from voltgate.web.audited import Audit
 from voltgate.web.networks import OperatorReach, ViewerReach
 from voltgate.web.networks import Reach as InNetworks
 
@@ -121,6 +123,19 @@ async def test_a_user_chooses_a_password_and_logs_in(company: Company) -> None:
     assert (await company.ask("GET", "/users", answer.json["token"])).json["detail"] == (
         'This takes the role "admin". The user "Ada@x.example" has "operator".'
     )
+
+
+async def test_whose_password_is_chosen_is_written_down(company: Company) -> None:
+    """Who chooses a password has no token yet: the audit trail says whose it is, and no secret."""
+    kept: list[AuditRecord] = []
+    invitation = await company.invited("Ada")
+    company.web.app.state.audit = Audit(kept.append)
+    assert await company.choose("vg_none") == 404
+    assert await company.choose(invitation) == 204
+    assert [(each.backend, each.answer, each.detail) for each in kept] == [
+        ("", "404 Not Found", "/password"),
+        ("", "204 No Content", "/password: ada"),
+    ]
 
 
 async def test_a_log_out_ends_one_login(company: Company) -> None:

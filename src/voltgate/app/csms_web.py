@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from fastapi import FastAPI
+
 from voltgate import __version__
 from voltgate.app.active import ActiveConfiguration
 from voltgate.app.api_access import ApiAccess
@@ -50,7 +52,11 @@ def open_csms_web(active: ActiveConfiguration, parts: NodeParts) -> Web | None:
     no_gateway.install(app)
     if parts.operating is not None:
         parts.operating.add_uploads(app)
-    servers = open_servers(active, app, lambda: application(collector, readiness, __version__))
+
+    def page() -> FastAPI:
+        return application(collector, readiness, __version__, access.access, has_api=False)
+
+    servers = open_servers(active, app, page)
     return Web(servers, access, app.state.audit)
 
 

@@ -75,7 +75,7 @@ def open_web(
         parts.operating.add_uploads(app)
 
     def page() -> FastAPI:
-        return application(collector, readiness, __version__, siblings=siblings)
+        return application(collector, readiness, __version__, callers, siblings=siblings, has_api=False)
 
     servers = open_servers(active, app, page, shared=worker is not None, first=worker is None or worker.number == 1)
     if worker is not None:

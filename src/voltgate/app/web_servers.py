@@ -45,7 +45,9 @@ def open_servers(
         servers["http socket"] = WebServer(app, listening_at(listen.http_socket, 0o660, "listen.http_socket"))
     if listen.metrics_address is not None:
         sock = listening(*listen.metrics_address, shared=shared, key="listen.metrics")
-        servers["metrics"] = WebServer(page(), sock)
+        apart = page()
+        apart.state.audit = app.state.audit
+        servers["metrics"] = WebServer(apart, sock)
     return servers
 
 

@@ -69,5 +69,9 @@ def _made(made: Json, as_json: bool) -> None:
     if as_json:
         print_json(made)
         return
+    if made.get("until"):
+        remark(f"It ends {moment(made['until'])}.")
+    if made.get("former_until"):
+        remark(f"The one before it is let in until {moment(made['former_until'])}.")
     remark(f"The token {word(made.get('name'))}, for whoever uses it; it cannot be shown again:")
     typer.echo(word(made.get("token")))

@@ -93,8 +93,8 @@ class Api(Section):
     )
     metrics: Literal["open", "token"] = Field(
         default="open",
-        description='Who may read `/metrics`: `"open"`, everybody who reaches `listen.http`; `"token"`, whoever has a '
-        'token of the role "viewer" or more.',
+        description='Who may read `/metrics`, at `listen.http` or `listen.metrics`: `"open"`, everybody who reaches '
+        'it; `"token"`, whoever has a token of the role "viewer" or more.',
     )
     oidc: Oidc | None = Field(
         default=None,

@@ -176,7 +176,8 @@ class Listen(Section):
     http: Text = Field(
         default="127.0.0.1:8000",
         description='Address and port of the API, `/docs`, `/healthz`, `/readyz` and `/metrics`; `"off"` for none. '
-        "The API asks for a token; health and metrics do not: keep it on a private address.",
+        "The API asks for a token; health does not, nor do metrics unless `api.metrics` says so: keep it on a private "
+        "address.",
         json_schema_extra=RESTART,
     )
     http_socket: FilePath | None = Field(
@@ -193,8 +194,8 @@ class Listen(Section):
     )
     metrics: Text = Field(
         default=HTTP_OFF,
-        description="Address and port of `/metrics`, with `/healthz` and `/readyz`, by plain HTTP and without a token; "
-        '`http` has no `/metrics` then. `"off"`: it is at `http`.',
+        description="Address and port of `/metrics`, with `/healthz` and `/readyz`, by plain HTTP; `http` has no "
+        '`/metrics` then. `api.metrics` says whether it takes a token. `"off"`: it is at `http`.',
         json_schema_extra=RESTART,
     )
     uploads: Text = Field(

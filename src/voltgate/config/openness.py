@@ -302,8 +302,8 @@ def _callers(config: Config) -> Iterator[Judged]:
     if config.api.edit_routes:
         message = "true: whoever has an administrator's token sends stations elsewhere. Leave it out unless it is used"
         yield Judged("weak", ("api", "edit_routes"), message)
-    http, apart = config.listen.http_address, config.listen.metrics_address
-    if http is not None and apart is None and not is_loopback(http[0]) and config.api.metrics == "open":
+    at = config.listen.metrics_address or config.listen.http_address
+    if at is not None and not is_loopback(at[0]) and config.api.metrics == "open":
         message = 'open: how many stations there are, and what they do, is for everybody. Write "token"'
         yield Judged("weak", ("api", "metrics"), message)
     is_managed = any(backend.local_url for backend in config.backends.values())

@@ -178,7 +178,7 @@ class ClaimContested:
 
 @dataclass(frozen=True, slots=True)
 class BackendMoved:
-    """A backend said that it is somewhere else. `url` and `soap_url` are "" where the configuration counts."""
+    """A backend said that it is elsewhere. `url` and `soap_url`, without secrets, are "" where the file counts."""
 
     backend: str
     url: str

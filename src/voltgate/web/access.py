@@ -182,21 +182,26 @@ class Access:
         token, by_cookie = _carried(connection)
         if token is None:
             raise _unauthorized("This takes a bearer token.")
-        found = self.admit(token, address_of(connection))
+        found = self.admit(token, connection)
         changes = connection.scope.get("method") not in _SAFE
         if by_cookie and changes and not is_csrf(token, connection.headers.get("x-csrf-token", "")):
             raise Problem(403, "Forbidden", _CSRF)
         return found.caller
 
-    def admit(self, token: bytes, address: str) -> AccessToken:
-        """Return what a token from an address lets its caller do. Raises Problem: 401, 429 after too many of those."""
-        digest, now = digest_of(token), self._clock()
+    def admit(self, token: bytes, connection: HTTPConnection) -> AccessToken:
+        """Return what a token lets its caller do. Raises Problem: 401, 429 after too many of those.
+
+        Whose token it is stands in `connection.state.known` for the audit trail, also when it is not admitted.
+        """
+        digest, now, address = digest_of(token), self._clock(), address_of(connection)
+        found = self._tokens.get(digest)
+        if found is not None:
+            connection.state.known = found.name
         wait = self._throttle.wait(digest.hex(), address, now)
         if wait > 0:
             self.refused["too often"] += 1
             raise _too_many(wait)
         counted = self._throttle.begin(digest.hex(), address, now)
-        found = self._tokens.get(digest)
         if found is None:
             self.refused["unknown token"] += 1
             raise _unauthorized("The bearer token is not known.")

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any, TypeAlias
 from uuid import uuid4
 
+from pydantic import BaseModel
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -21,6 +24,7 @@ Note: TypeAlias = Callable[[AuditRecord], None]
 Named: TypeAlias = Callable[[str], tuple[str, str]]
 
 _ROOT = "/api/v1"
+_METRICS = "/metrics"
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _METHODS = _SAFE | {"POST", "PUT", "PATCH", "DELETE"}
 _REFUSED = frozenset({401, 403, 429})
@@ -30,8 +34,13 @@ _WINDOW = 60.0
 """Seconds in which what is refused again is counted only."""
 _MOST = 1000
 """Kinds of refusals at a time; all others are one."""
+_SAID = 10
+"""Of those, how many differ only in what the request says, such as the name of a login; all others are one."""
 _LONGEST = 300
-"""Characters of what comes over the wire that a line keeps."""
+"""Characters of what comes over the wire that a line keeps: of a path, and of what is said besides."""
+_ROOM = 2 * _LONGEST
+_FEW = 5
+"""Names of a list that a line has."""
 
 
 def unnoted(record: AuditRecord) -> None:
@@ -46,12 +55,24 @@ def as_it_is(identity: str) -> tuple[str, str]:
 def line(who: str, action: str, outcome: str, answer: str, detail: str, **more: str) -> AuditRecord:
     """Return a line of the audit trail, of now, that is about no message."""
     station = more.pop("station", "")
-    return AuditRecord(uuid4().hex, time.time(), station, who, action, "", outcome, answer, detail[:_LONGEST], **more)
+    return AuditRecord(uuid4().hex, time.time(), station, who, action, "", outcome, answer, detail[:_ROOM], **more)
 
 
 def say(connection: HTTPConnection, detail: str) -> None:
     """Have the audit trail say more of a request than its path."""
     connection.state.audit_detail = detail
+
+
+def told(asked: BaseModel, *names: str) -> str:
+    """Return what a request asks, for `say`: all that it sets, or what is of these names where others may be secret."""
+    fields = asked.model_dump(mode="json", exclude_unset=True, include=set(names) or None)
+    return ", ".join(f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in fields.items())
+
+
+def some(names: Sequence[str]) -> str:
+    """Return how many names there are, and the first of them, for `say`."""
+    more = ", …" if len(names) > _FEW else ""
+    return f"{len(names)} ({', '.join(names[:_FEW])}{more})" if names else "0"
 
 
 def name_station(connection: HTTPConnection, identity: str) -> None:
@@ -81,23 +102,34 @@ class Refusals:
         self._window = window
         self._most = most
         self._kinds: dict[tuple[str, ...], _Kind] = {}
+        self._said: Counter[tuple[str, ...]] = Counter()
 
-    def add(self, record: AuditRecord) -> None:
-        """Take a refusal."""
-        key = (record.backend, record.address, record.action, record.answer)
+    def add(self, record: AuditRecord, said: str = "") -> None:
+        """Take a refusal of a request that `said` this, such as whose login it is: others are of another kind."""
+        common = (record.backend, record.address, record.action, record.answer)
+        key = (*common, said.casefold()[:_LONGEST])
+        if said and key not in self._kinds and self._said[common] >= _SAID:
+            key = (*common, "")
+            record = replace(record, detail="of many kinds")
         if key not in self._kinds and len(self._kinds) >= self._most:
-            key = ("", "", "", record.answer)
+            key = ("", "", "", record.answer, "")
             record = replace(record, backend="", address="", action="Refused", detail="of many kinds")
         if (kind := self._kinds.get(key)) is not None:
             kind.more += 1
             return
         end = asyncio.get_running_loop().call_later(self._window, self._end, key)
         self._kinds[key] = _Kind(record, 0, end)
+        if key[-1]:
+            self._said[key[:-1]] += 1
         self._note(record)
 
     def _end(self, key: tuple[str, ...]) -> None:
         kind = self._kinds.pop(key)
         kind.end.cancel()
+        if key[-1]:
+            self._said[key[:-1]] -= 1
+            if not self._said[key[:-1]]:
+                del self._said[key[:-1]]
         if kind.more:
             detail = f"{kind.more} more, the first: {kind.first.detail}"
             self._note(replace(kind.first, ref=uuid4().hex, at=time.time(), detail=detail))
@@ -111,6 +143,8 @@ class Refusals:
 class Audited:
     """ASGI middleware that writes a line of the audit trail for each request to the API that is not only to look.
 
+    Who is refused is written down, too, also at the metrics.
+
     `note` of `app.state.audit` keeps them.
     """
 
@@ -119,7 +153,7 @@ class Audited:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request (an ASGI application)."""
-        if scope["type"] != "http" or not scope["path"].startswith(_ROOT):
+        if scope["type"] != "http" or not scope["path"].startswith((_ROOT, _METRICS)):
             return await self._app(scope, receive, send)
         scope.setdefault("state", {})
         status = 0
@@ -143,7 +177,7 @@ class Audited:
             return
         record = _line(scope, state, status)
         if is_refused or (not record.backend and status >= HTTPStatus.BAD_REQUEST):
-            audit.refusals.add(record)
+            audit.refusals.add(record, state.get("audit_detail", ""))
         else:
             audit.note(record)
 
@@ -160,12 +194,15 @@ class Audit:
         self.refusals = Refusals(note)
 
 
+def who_of(state: Mapping[str, Any]) -> str:
+    """Return whose token a request came with, by its state; "" where nobody knows it."""
+    return CALLER + state["known"] if "known" in state else ""
+
+
 def _line(scope: Scope, state: dict[str, Any], status: int) -> AuditRecord:
-    caller = state.get("caller")
-    who = "" if caller is None else CALLER + caller.name
     outcome = "passed" if status < HTTPStatus.BAD_REQUEST else "refused" if status < _FAULT else "failed"
     answer = f"{status} {HTTPStatus(status).phrase}"
-    path = scope["path"].removeprefix(_ROOT)
+    path = scope["path"].removeprefix(_ROOT)[:_LONGEST]
     template = getattr(scope.get("route"), "path", "").removeprefix(_ROOT) or "unknown path"
     method = scope["method"] if scope["method"] in _METHODS else "unknown method"
     identity = scope.get("path_params", {}).get("identity", "")
@@ -173,7 +210,7 @@ def _line(scope: Scope, state: dict[str, Any], status: int) -> AuditRecord:
     identity = state.get("audit_identity", identity)
     detail = f"{path}: {more}" if (more := state.get("audit_detail")) else path
     return line(
-        who,
+        who_of(state),
         f"{method} {template}"[:_LONGEST],
         outcome,
         answer,

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from voltgate.directory.urls import shown
 from voltgate.relay.event_list import NAMES
 from voltgate.relay.events import Event
 from voltgate.web.times import stamp
-from voltgate.web.urls import shown
 
 MOST = 10_000
 """Events that are remembered."""

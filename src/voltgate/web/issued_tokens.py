@@ -43,6 +43,10 @@ class Table(Protocol):
         """Remove one; return whether there was one."""
 
 
+class Ended(Exception):  # noqa: N818 - what a token has done
+    """A token has ended: another one in its place would have, too."""
+
+
 class IssuedTokens:
     """The issued tokens. Changes made here apply at once; those of another gateway once they are read."""
 
@@ -103,13 +107,15 @@ class IssuedTokens:
     async def rotate(self, name: str, overlap: float, lasts: float | None = None) -> str | None:
         """Issue another token in the place of one, which is valid for `overlap` seconds yet; None if there is none.
 
-        The new one ends after so many seconds; None: when the former one would have. Raises StoreAway.
+        The new one ends after so many seconds; None: when the former one would have. Raises Ended, StoreAway.
         """
         async with self._changing:
             former = self._records.get(name)
             if former is None:
                 return None
             token, now = fresh(), self._wall()
+            if lasts is None and former.until is not None and former.until <= now:
+                raise Ended
             changed: dict[str, Any] = {
                 "digest": digest_of(token),
                 "until": former.until if lasts is None else now + lasts,

@@ -12,6 +12,7 @@ from voltgate.cluster.ports import NodeState
 from voltgate.directory.security import StationSecurity
 from voltgate.directory.slices import unhurried
 from voltgate.directory.stations import CLAIMED, Entry, Station
+from voltgate.directory.urls import shown
 from voltgate.directory.waiting import UnknownStation
 from voltgate.gateway import Gateway
 from voltgate.ocpp.dialect import SUBPROTOCOLS
@@ -39,7 +40,6 @@ from voltgate.web.problems import Problem, invalid
 from voltgate.web.stream import Streams
 from voltgate.web.tail import MOST, Tail
 from voltgate.web.times import stamp
-from voltgate.web.urls import shown
 from voltgate.web.wide.others import Others
 from voltgate.web.wide.subscriptions import Subscriptions
 

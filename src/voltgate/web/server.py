@@ -21,7 +21,7 @@ from prometheus_client.registry import Collector
 from starlette.types import ASGIApp
 
 from voltgate.web.access import Access, caller_of, forbidden, rank_of
-from voltgate.web.api import install
+from voltgate.web.api import guard, install
 from voltgate.web.connections import LARGEST_MESSAGE, Connection, Websocket
 from voltgate.web.issued_tokens import IssuedTokens
 from voltgate.web.siblings import Siblings
@@ -42,10 +42,12 @@ def application(
     users: UserAccess | None = None,
     *,
     has_metrics: bool = True,
+    has_api: bool = True,
 ) -> FastAPI:
     """Return the web application: health and metrics, and with `access` the API with these resources.
 
-    With `siblings` health and metrics are of all of them. Without `has_metrics` these are at another address.
+    With `siblings` health and metrics are of all of them. Without `has_metrics` these are at another address, whose
+    application is one without `has_api`: `access` guards the metrics there, too.
     """
     registry = CollectorRegistry()
     registry.register(collector)
@@ -78,7 +80,9 @@ def application(
 
     if has_metrics:
         app.get("/metrics", response_class=PlainTextResponse)(metrics)
-    if access is not None:
+    if access is not None and not has_api:
+        guard(app, access)
+    elif access is not None:
         install(app, access, issued_tokens, resources, users)
     return app
 

@@ -280,16 +280,16 @@ class UserAccess:
         await self._table.change(user.name, ends=True, password=await self._hashes.make(new))
         await self.read()
 
-    async def choose(self, invitation: str, password: str) -> bool:
-        """Choose a password by an invitation; return whether it is one. Raises Busy."""
+    async def choose(self, invitation: str, password: str) -> str | None:
+        """Choose a password by an invitation; return whose it is, None for one that is none. Raises Busy."""
         digest = digest_of(invitation).hex()
         if not any(user.invitation == digest for user in self._users.values()):
             await self._read_lately()  # it may have been made elsewhere just now
             if not any(user.invitation == digest for user in self._users.values()):
-                return False
+                return None
         name = await self._table.choose(digest, await self._hashes.make(password), self._wall())
         await self.read()
-        return name is not None
+        return name
 
     # Users.
 

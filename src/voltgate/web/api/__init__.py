@@ -47,19 +47,24 @@ def install(
     Sets `access`, `issued_tokens` and `users` of `app.state`, which the routers use; `single_sign_on` is nobody's
     yet, and `audit` keeps nothing yet.
     """
-    app.state.access = access
     app.state.issued_tokens = issued_tokens
     app.state.users = users
     app.state.single_sign_on = None
-    app.state.audit = Audit()
     app.add_middleware(Bodies, access=access)
-    problems.install(app)
-    app.add_middleware(Audited)
+    guard(app, access)
     docs.install(app)
     ui.install(app)
     for router in (api(resources), open_api(), single_sign_on.router):
         app.include_router(router, prefix=ROOT)  # given here: else FastAPI prepares all operations, for nothing
     live.install(app, ROOT)
+
+
+def guard(app: FastAPI, access: Access) -> None:
+    """Have an application know callers by their tokens, answer with problems, and write down whom it refuses."""
+    app.state.access = access
+    app.state.audit = Audit()
+    problems.install(app)
+    app.add_middleware(Audited)
 
 
 async def known_parameters_only(request: Request) -> None:

@@ -8,7 +8,7 @@ import json
 from typing import Annotated, Any, Literal, TypeAlias
 from uuid import uuid4
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from voltgate.alerts.catalogue import ALERTS
@@ -22,6 +22,7 @@ from voltgate.store.alert_choice import alerts_chosen, deliveries_chosen
 from voltgate.web.access import Operator, Viewer
 from voltgate.web.alerting import Alerting
 from voltgate.web.api.dependencies import QueriesDependency
+from voltgate.web.audited import say, told
 from voltgate.web.models import Asked, Time
 from voltgate.web.networks import ViewerReach
 from voltgate.web.problems import Problem, declared, invalid
@@ -289,8 +290,11 @@ async def mutes(_: Viewer, alerting: Alerting) -> MuteList:
 
 
 @router.post("/alerts/mutes", status_code=201, summary="Mute alerts", responses=declared(409, 422, 503))
-async def mute(wanted: WantedMute, caller: Operator, alerting: Alerting, queries: QueriesDependency) -> Mute:
+async def mute(
+    request: Request, wanted: WantedMute, caller: Operator, alerting: Alerting, queries: QueriesDependency
+) -> Mute:
     """Have something not told from now on. It is in the list of alerts all the same."""
+    say(request, told(wanted))
     for number, pattern in enumerate(wanted.events):
         if not fnmatch.filter(ALERTS, pattern):
             named = f'There is no event "{pattern}"; there are {", ".join(ALERTS)}'
@@ -312,6 +316,7 @@ async def mute(wanted: WantedMute, caller: Operator, alerting: Alerting, queries
             raise Problem(409, "Conflict", "So much is muted already that nobody can know what: take some of it back.")
     except StoreAway as away:
         raise _away(away) from None
+    say(request, f"{made.id}: {told(wanted)}")
     return _mute(made, now)
 
 

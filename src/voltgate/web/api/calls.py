@@ -12,7 +12,7 @@ from voltgate.ocpp.actions import from_backends
 from voltgate.ocpp.schemas import schema_of
 from voltgate.web.access import Operator, Viewer, address_of
 from voltgate.web.api.dependencies import Identity, QueriesDependency
-from voltgate.web.audited import said_already
+from voltgate.web.audited import said_already, say
 from voltgate.web.calling import Asker
 from voltgate.web.models import CallAnswered, CallAsked, Version
 from voltgate.web.problems import Problem, declared
@@ -71,6 +71,7 @@ async def make(
     Numbers in it are the station's own. 504: no answer came; `sent` says whether the call may have reached the station.
     """
     by = Asker(caller.name, address_of(request))
+    say(request, asked.action)
     try:
         answered = await one_station.call(queries, identity, by, asked)
     except Problem as problem:

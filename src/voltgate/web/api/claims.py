@@ -16,8 +16,10 @@ from voltgate.directory.claims import Holding
 from voltgate.directory.register import Change, Contest, TooMany, TooShort
 from voltgate.directory.rows import Address
 from voltgate.directory.slices import unhurried
+from voltgate.directory.urls import shown
 from voltgate.relay.records import StoreAway
 from voltgate.web.access import Caller, claimant, viewer
+from voltgate.web.audited import say, some
 from voltgate.web.claimant import Claimant, DeclaredAddress, NotAllowed
 from voltgate.web.paging import AskedPart, Page, page_of
 from voltgate.web.problems import Problem, declared, invalid
@@ -138,6 +140,7 @@ async def replace(
     """
     backend, body = _claimant(request, name), await _read(request, _List)
     identities = _strings(body.stations, "stations")
+    say(request, f"stations: {some(identities)}{_where(body)}{', force' if force else ''}")
     await _check(request, backend, identities, "stations")
     claiming, address = _claiming(request), _address(backend, body)
     return _changed(claiming, await _kept(claiming.replace(name, identities, caller.name, address, force=force)))
@@ -154,6 +157,7 @@ async def amend(request: Request, name: Name, caller: Annotated[Caller, Depends(
     """Add stations to the list that a backend claims, and take others out of it."""
     backend, body = _claimant(request, name), await _read(request, _Amendment)
     add, remove = _strings(body.add, "add"), _strings(body.remove, "remove")
+    say(request, f"add: {some(add)}, remove: {some(remove)}{_where(body)}")
     await _check(request, backend, add, "add")
     claiming = _claiming(request)
     return _changed(claiming, await _kept(claiming.amend(name, add, remove, caller.name, _address(backend, body))))
@@ -301,6 +305,11 @@ async def _check(request: Request, backend: Claimant, identities: list[str], whe
         raise Problem(403, "Forbidden", detail, stations=barred)
 
 
+def _where(body: _List | _Amendment) -> str:
+    where = {"url": shown(body.url), "soap_url": shown(body.soap_url), "ip": body.ip}
+    return "".join(f", {name}: {text}" for name, text in where.items() if text)
+
+
 def _address(backend: Claimant, body: _List | _Amendment) -> Address | None:
     declared_address = DeclaredAddress(body.url, body.soap_url, body.ip)
     if not declared_address:
@@ -340,8 +349,8 @@ def _changed(claiming: Claiming, change: Change) -> Changed:
         removed=change.removed,
         contested=change.contested,
         conflicts=[_conflict(contest) for contest in change.contests],
-        url=address.url or None,
-        soap_url=address.soap_url or None,
+        url=shown(address.url),
+        soap_url=shown(address.soap_url),
     )
 
 

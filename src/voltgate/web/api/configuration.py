@@ -9,6 +9,7 @@ from fastapi import APIRouter, Header, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from voltgate.web.access import Admin
+from voltgate.web.audited import say
 from voltgate.web.problems import Problem, declared, title_of
 
 router = APIRouter(tags=["routes"])
@@ -73,6 +74,7 @@ async def written(request: Request, response: Response, _: Admin) -> RoutesWritt
 @router.post("/configuration/routes/check", summary="Check other routes", responses=declared(409, 503))
 async def check(request: Request, _: Admin, wanted: RoutesWanted) -> Checked:
     """Say what is wrong with other routes, as `voltgate check` does. Nothing is changed."""
+    say(request, f"routes {tag_of(wanted.text)}")
     return await _file(request).check(wanted.text)
 
 
@@ -85,6 +87,7 @@ async def put(
     if_match: Annotated[str | None, Header(max_length=100, description="The `ETag` of what is changed.")] = None,
 ) -> RoutesWritten:
     """Write other routes into the file, and go by them: all of it, or nothing."""
+    say(request, f"routes {tag_of(wanted.text)}")
     if if_match is None:
         raise Problem(428, title_of(428), "Send If-Match with the ETag of the routes that you have changed.")
     return _tagged(response, await _file(request).put(wanted.text, if_match.strip(), caller.name))

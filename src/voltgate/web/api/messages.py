@@ -14,6 +14,7 @@ from voltgate.telemetry.messages.recorder import Recording
 from voltgate.web import models
 from voltgate.web.access import Operator, Viewer
 from voltgate.web.api.dependencies import QueriesDependency
+from voltgate.web.audited import say, told
 from voltgate.web.csms.parts import CsmsParts
 from voltgate.web.networks import OperatorReach, Reach
 from voltgate.web.problems import Problem, declared, invalid
@@ -119,12 +120,15 @@ async def recording(queries: QueriesDependency, _: Viewer) -> models.Recordings:
 @router.put(
     "/messages/recording", summary="Record messages", response_model_exclude_unset=True, responses=declared(422, 503)
 )
-async def record(queries: QueriesDependency, caller: Operator, wanted: models.RecordingAsked) -> models.Recordings:
+async def record(
+    request: Request, queries: QueriesDependency, caller: Operator, wanted: models.RecordingAsked
+) -> models.Recordings:
     """Have messages of more stations written to the log, in place of what was asked for before.
 
     What the configuration has recorded goes on. A gateway that is started again goes on as well; one that joins the
     cluster later does not begin.
     """
+    say(request, told(wanted))
     for number, name in enumerate(wanted.routes):
         if name not in queries.snapshot.routes:
             raise invalid([{"loc": ("body", "routes", number), "msg": "there is no such route"}])

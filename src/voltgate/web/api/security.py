@@ -7,6 +7,7 @@ from fastapi import APIRouter, Request
 from voltgate.web import certificates, models, station_security
 from voltgate.web.access import Operator, Viewer, address_of
 from voltgate.web.api.dependencies import Identity, QueriesDependency
+from voltgate.web.audited import say, told
 from voltgate.web.calling import Asker
 from voltgate.web.problems import declared
 
@@ -25,9 +26,10 @@ async def security(queries: QueriesDependency, _: Viewer, identity: Identity) ->
     responses=declared(404, 409, 422, 503),
 )
 async def lower(
-    queries: QueriesDependency, caller: Operator, identity: Identity, asked: models.ProfileAsked
+    request: Request, queries: QueriesDependency, caller: Operator, identity: Identity, asked: models.ProfileAsked
 ) -> models.StationSecurity:
     """Let a station come with a lower security profile than it has; when it comes with a higher one, that counts."""
+    say(request, told(asked))
     return await station_security.lower(queries, identity, asked.profile, caller.name)
 
 
@@ -41,7 +43,11 @@ async def change_password(
 ) -> models.PasswordChanged:
     """Give a connected station a new password. Until it has taken it the former one counts; in doubt both do."""
     by = Asker(caller.name, address_of(request))
-    return await station_security.change_password(queries, identity, by, asked)
+    how = "made by Voltgate" if asked.password is None else "as it was given"
+    say(request, how)
+    changed = await station_security.change_password(queries, identity, by, asked)
+    say(request, f"{how}: {changed.outcome}")
+    return changed
 
 
 @router.delete(

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from voltgate.web import cookies
-from voltgate.web.access import Access, AnyCaller, address_of
+from voltgate.web.access import Access, AnyCaller
 from voltgate.web.api.users import Credentials, logged_in, logged_out
 from voltgate.web.audited import said_already
 from voltgate.web.problems import declared
@@ -69,11 +69,9 @@ async def sign_in(request: Request, response: Response, said: ByToken | Credenti
     access: Access = request.app.state.access
     text = said.token if isinstance(said, ByToken) else (await logged_in(request, said)).token
     token = text.encode()
-    found = access.admit(token, address_of(request))
+    found = access.admit(token, request)
     left = access.left(found)
-    if isinstance(said, ByToken):
-        request.state.caller = found.caller  # who signs in, for the audit trail
-    else:
+    if not isinstance(said, ByToken):
         said_already(request)
     cookies.sign_in(response, request, token, None if math.isinf(left) else left)
     response.headers["Cache-Control"] = "no-store"

@@ -58,7 +58,7 @@ async def callback(request: Request) -> Response:
     else:
         access: Access = request.app.state.access
         token = ticket.token.encode()
-        left = access.left(access.admit(token, address_of(request)))
+        left = access.left(access.admit(token, request))
         response = RedirectResponse(f"{settings.public_url}/", 303, _HEADERS)
         cookies.sign_in(response, request, token, left, secure=settings.is_secure)
     _keep(response, settings, "", 0)

@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from voltgate.relay.records import StoreAway
 from voltgate.web.access import Access, Admin, PersonRole, Role
-from voltgate.web.audited import say
-from voltgate.web.issued_tokens import MOST, IssuedTokens
+from voltgate.web.audited import say, told
+from voltgate.web.issued_tokens import MOST, Ended, IssuedTokens
 from voltgate.web.problems import Problem, declared, invalid
 from voltgate.web.times import stamp
 
@@ -93,6 +93,8 @@ class Made(BaseModel):
     name: str
     role: Role = Field(description='"member": it has roles in single networks only; "backend": it claims for backends.')
     token: str
+    until: str | None = Field(description="When it ends; null: never.")
+    former_until: str | None = Field(description="Until when the one before it is let in, too; null: there is none.")
 
 
 @router.get("/tokens", summary="List the tokens")
@@ -110,11 +112,12 @@ async def tokens(
 @router.post("/tokens", status_code=201, summary="Make a token", responses=declared(409, 503))
 async def make(request: Request, wanted: Wanted, caller: Admin) -> Made:
     """Make a token. The answer is the only place where it can be read."""
-    issued = _issued(request)
     role: Role = wanted.role or ("member" if wanted.networks else "backend")
     backends = tuple(sorted(set(wanted.backends or ())))
     scope = f"claims for {', '.join(backends)}" if backends else wanted.role or wanted.networks
-    say(request, f"{wanted.name}, {scope}")
+    ends = "" if wanted.expires_in is None else f", for {wanted.expires_in:g} s"
+    say(request, f"{wanted.name}, {scope}{ends}")
+    issued = _issued(request)
     _know(request, wanted.backends or ())
     if wanted.name in {token.name for token in _access(request).configured}:
         raise Problem(409, "Conflict", f'The configuration has a token "{wanted.name}".')
@@ -126,23 +129,25 @@ async def make(request: Request, wanted: Wanted, caller: Admin) -> Made:
         raise _away(error) from None
     if token is None:
         raise Problem(409, "Conflict", f'There is a token "{wanted.name}" already.')
-    return Made(name=wanted.name, role=role, token=token)
+    return _made(issued, wanted.name, token)
 
 
 @router.post("/tokens/{name}/rotation", status_code=201, summary="Rotate a token", responses=declared(404, 409, 503))
 async def rotate(request: Request, name: Annotated[str, Path(pattern=NAME)], asked: Rotation, _: Admin) -> Made:
     """Make another token of the same name and role. The former one is let in for a while yet: nobody is cut off."""
+    say(request, told(asked))
     issued = _issued(request)
     if name in {token.name for token in _access(request).configured}:
         raise Problem(409, "Conflict", f'The token "{name}" stands in the configuration: change it there.')
     try:
         token = await issued.rotate(name, asked.overlap, asked.expires_in)
+    except Ended:
+        raise Problem(409, "Conflict", f'The token "{name}" has ended: say `expires_in` of the new one.') from None
     except StoreAway as error:
         raise _away(error) from None
     if token is None:
         raise Problem(404, "Not Found", f'There is no token "{name}".')
-    role = next(record.role for record in issued.records if record.name == name)
-    return Made(name=name, role=cast("Role", role), token=token)
+    return _made(issued, name, token)
 
 
 @router.delete("/tokens/{name}", status_code=204, summary="Delete a token", responses=declared(404, 409, 503))
@@ -157,6 +162,17 @@ async def remove(request: Request, name: Annotated[str, Path(pattern=NAME)], _: 
     if not found:
         raise Problem(404, "Not Found", f'There is no token "{name}".')
     return Response(status_code=204)
+
+
+def _made(issued: IssuedTokens, name: str, token: str) -> Made:
+    record = next(record for record in issued.records if record.name == name)
+    return Made(
+        name=name,
+        role=cast("Role", record.role),
+        token=token,
+        until=_stamp(record.until),
+        former_until=_stamp(record.former_until),
+    )
 
 
 def _access(request: Request) -> Access:

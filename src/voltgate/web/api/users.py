@@ -14,7 +14,7 @@ from voltgate.directory.hashes import Busy
 from voltgate.relay.records import StoreAway
 from voltgate.store.users import UserRecord
 from voltgate.web.access import Admin, AnyCaller, PersonRole, address_of, carried_digest
-from voltgate.web.audited import said_already, say
+from voltgate.web.audited import said_already, say, told
 from voltgate.web.paging import AskedPart, Page, cut
 from voltgate.web.problems import Problem, declared
 from voltgate.web.times import stamp
@@ -137,8 +137,10 @@ async def logged_out(request: Request) -> bool:
 async def choose(request: Request, said: Chosen) -> None:
     """Choose a password by an invitation, which is used up by it. Whoever was logged in is not any more."""
     async with _answered():
-        if not await _users(request).choose(said.invitation, said.password):
+        login = await _users(request).choose(said.invitation, said.password)
+        if login is None:
             raise Problem(404, "Not Found", "There is no such invitation: it was used, or has ended. Ask for another.")
+    say(request, login)
 
 
 # With one.
@@ -169,8 +171,8 @@ async def users(request: Request, _: Admin, part: AskedPart) -> Page[User]:
 @router.post("/users", status_code=201, summary="Make a user", responses=declared(409, 503))
 async def make(request: Request, wanted: Wanted, caller: Admin) -> Invited:
     """Make a user. The answer is the only place where the invitation can be read: hand it to the person."""
-    accounts = _users(request)
     say(request, f"{wanted.login}, {_written(wanted.roles)}")
+    accounts = _users(request)
     if len(accounts.users) >= MOST:
         raise Problem(409, "Conflict", f"There are {MOST} users already: delete some.")
     async with _answered():
@@ -189,8 +191,7 @@ async def user(request: Request, login: _InPath, _: Admin) -> User:
 @router.patch("/users/{login}", summary="Change a user", responses=declared(404, 503))
 async def change(request: Request, login: _InPath, said: Change, _: Admin) -> User:
     """Change a user's name or roles. That is in force at once, also for one who is logged in."""
-    if said.roles is not None:
-        say(request, _written(said.roles))
+    say(request, told(said))
     async with _answered():
         changed = await _users(request).change(login, **said.model_dump(exclude_none=True))
     return _shown(_found(changed, login))

@@ -14,6 +14,7 @@ from fastapi import FastAPI, WebSocket, WebSocketDisconnect
 from pydantic import ValidationError
 
 from voltgate.web.access import Access, Caller, address_of, carried_token, is_csrf
+from voltgate.web.audited import line, who_of
 from voltgate.web.bearer import digest_of
 from voltgate.web.live.outbox import Outbox, message
 from voltgate.web.live.topics import IDENTITIES, TOPIC, ForEvents, ForMessages, ForStations, Topic, Topics, error
@@ -99,8 +100,11 @@ class Pages:
             self._strangers.end(address)
         try:
             token = _token_of(said, socket)
-            return digest_of(token), self._access.admit(token, address_of(socket)).caller
+            return digest_of(token), self._access.admit(token, socket).caller
         except Problem as problem:
+            answer = f"{problem.status} {problem.title}"
+            said = line(who_of(socket.scope["state"]), "GET /live", "refused", answer, "/live", address=address)
+            socket.app.state.audit.refusals.add(said)
             raise Closed(UNKNOWN, problem.detail) from None
 
     async def _serve(self, socket: WebSocket, digest: bytes, caller: Caller) -> None:

@@ -45,10 +45,15 @@ def _shown(node: Node, others: Others) -> models.ClusterNode:
     )
 
 
+def own_name(queries: Queries) -> str:
+    """Return how the gateway that is asked is called."""
+    return platform.node() if queries.others is None else queries.others.name
+
+
 def _alone(queries: Queries) -> models.ClusterNode:
     return models.ClusterNode(
         id="",
-        name=platform.node(),
+        name=own_name(queries),
         version=__version__,
         state=queries.draining.state,
         stations=len(queries.gateway.sessions),

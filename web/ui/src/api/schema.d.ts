@@ -4124,6 +4124,11 @@ export interface components {
          * @description A token that was made. It cannot be read again.
          */
         Made: {
+            /**
+             * Former Until
+             * @description Until when the one before it is let in, too; null: there is none.
+             */
+            former_until: string | null;
             /** Name */
             name: string;
             /**
@@ -4134,6 +4139,11 @@ export interface components {
             role: "viewer" | "operator" | "admin" | "member" | "backend";
             /** Token */
             token: string;
+            /**
+             * Until
+             * @description When it ends; null: never.
+             */
+            until: string | null;
         };
         /**
          * Match

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from voltgate.csms.commands.table import COMMANDS
 from voltgate.web.api.csms.stations import found
 from voltgate.web.api.dependencies import Identity
+from voltgate.web.audited import say, some
 from voltgate.web.csms.operating import (
     BODY,
     CommandAnswered,
@@ -67,8 +68,10 @@ async def tell(
     """
     if command not in COMMANDS:
         raise Problem(404, "Not Found", f"There is no such command; there are {', '.join(COMMANDS)}.")
+    asked = _fields(await request.body())
+    say(request, f"parameters: {some(list(asked) if isinstance(asked, dict) else [])}")
     row = await found(csms, identity)
-    fields = await _as_spelt(csms, row.key, _fields(await request.body()))
+    fields = await _as_spelt(csms, row.key, asked)
     wanted = read_parameters(command, fields, "body")
     outcome = await operating.operators.tell(row.key, command, wanted, CALLER + reach.caller.name, timeout)
     return answered(row.identity, command, outcome)

@@ -11,6 +11,7 @@ from voltgate.csms.model import Token
 from voltgate.directory.slices import unhurried
 from voltgate.store.csms.listing import Listed
 from voltgate.store.csms.queries import TokenFilter
+from voltgate.web.audited import say, some, told
 from voltgate.web.csms.forms import STREAMED, AskedList, CsmsPage, given
 from voltgate.web.csms.imports import BODY, Imported, Mistake, begun, read_items
 from voltgate.web.csms.parts import Csms, CsmsParts
@@ -51,8 +52,9 @@ async def tokens(
 
 
 @router.post("/id-tokens", summary="Make an id token", status_code=201, responses=declared(409, 503))
-async def make(csms: Csms, _: OperatorReach, wanted: IdTokenWanted) -> IdToken:
+async def make(request: Request, csms: Csms, _: OperatorReach, wanted: IdTokenWanted) -> IdToken:
     """Make a token known: whoever has it may charge."""
+    say(request, told(wanted))
     await _see_network(csms, wanted.network)
     row = row_of(wanted)
     if not await csms.tokens.create(row):
@@ -70,6 +72,7 @@ async def take(csms: Csms, _: OperatorReach, request: Request) -> Imported:
     A list is what the list of tokens gives, in any of its forms: JSON, JSON lines, or CSV with a line of names.
     """
     items = await read_items(request, IdTokenWanted, IdToken)
+    say(request, f"id tokens: {some([wanted.token for _, wanted in items])}")
     nowhere = await csms.unknown({wanted.network for _, wanted in items} - ({""} if csms.reach.has("") else set()))
     foreign = await csms.foreign(Token, {wanted.token.casefold() for _, wanted in items})
     rows: dict[str, Token] = {}
@@ -99,8 +102,9 @@ async def token(csms: Csms, _: ViewerReach, token: Text) -> IdToken:
 
 
 @router.patch("/id-tokens/{token:path}", summary="Change an id token", responses=declared(404, 409, 503))
-async def change(csms: Csms, _: OperatorReach, token: Text, change: IdTokenChange) -> IdToken:
+async def change(request: Request, csms: Csms, _: OperatorReach, token: Text, change: IdTokenChange) -> IdToken:
     """Change what is named of a token: `{"status": "Blocked"}` keeps its holder from charging."""
+    say(request, told(change))
     await found(csms, token)
     if "network" in change.model_fields_set:
         await _see_network(csms, change.network)

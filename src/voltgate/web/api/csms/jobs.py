@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Sequence
 from typing import Annotated
 from uuid import uuid4
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path, Query, Request
 
 from voltgate.csms.commands.table import COMMANDS, WrongParameters
 from voltgate.csms.jobs import MOST_OPEN, MOST_STATIONS, Job, JobItem, State
@@ -15,6 +15,7 @@ from voltgate.csms.model import Station
 from voltgate.store.csms.listing import Listed
 from voltgate.store.csms.queries import StationFilter
 from voltgate.web.api.csms.commands import CALLER
+from voltgate.web.audited import say, some, told
 from voltgate.web.csms.forms import STREAMED, AskedList, CsmsPage, given
 from voltgate.web.csms.operating import (
     JobItemShown,
@@ -39,11 +40,12 @@ Id = Annotated[str, Path(max_length=64, description="The job's id.")]
 
 
 @router.post("/jobs", summary="Make a job", status_code=201, responses=declared(409, 413, 503))
-async def make(csms: Csms, operating: Operating, reach: OperatorReach, wanted: JobWanted) -> JobShown:
+async def make(request: Request, csms: Csms, operating: Operating, reach: OperatorReach, wanted: JobWanted) -> JobShown:
     """Have many stations carry out a command: as many a second as the job says, and through restarts.
 
     A station that is not connected is told when it comes, until the job's time is over.
     """
+    say(request, _told(wanted))
     if wanted.command not in COMMANDS:
         raise invalid([{"loc": ("body", "command"), "msg": f"is none: there are {', '.join(COMMANDS)}"}])
     read_parameters(wanted.command, wanted.parameters, "body.parameters")
@@ -67,6 +69,7 @@ async def make(csms: Csms, operating: Operating, reach: OperatorReach, wanted: J
         await operating.jobs.create(job, stations)
     except WrongParameters as error:
         raise invalid([{"loc": ("body",), "msg": str(error)}]) from None
+    say(request, f"{job.id}: {_told(wanted)}")
     return await _shown(operating, job, reach)
 
 
@@ -130,6 +133,13 @@ async def cancel(csms: Csms, operating: Operating, reach: OperatorReach, job: Id
     if not await operating.jobs.cancel(known.id):
         raise Problem(409, "Conflict", "The job has ended: there is nothing to cancel.")
     return await _shown(operating, await _found(csms, operating, job), reach)
+
+
+def _told(wanted: JobWanted) -> str:
+    """Return what a job is, for the audit trail: without the values of its parameters, which may be passwords."""
+    named = "" if wanted.stations is None else f", stations: {some(wanted.stations)}"
+    rest = told(wanted, "filter", "rate", "at_once", "seconds", "away")
+    return f"{wanted.command}, parameters: {some(list(wanted.parameters))}{named}{', ' if rest else ''}{rest}"
 
 
 async def _found(csms: CsmsParts, operating: OperatingParts, job: str) -> Job:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Request
 
 from voltgate.csms.model import MAIN, Network
 from voltgate.store.csms.listing import Listed
@@ -13,6 +13,7 @@ from voltgate.store.csms.networks import InUse
 from voltgate.store.csms.queries import StationFilter
 from voltgate.web.access import Admin, Operator
 from voltgate.web.api.csms.stations import listed, make
+from voltgate.web.audited import say, told
 from voltgate.web.csms.forms import STREAMED, AskedList, CsmsPage, given
 from voltgate.web.csms.parts import Csms, CsmsParts
 from voltgate.web.csms.stations import (
@@ -57,8 +58,9 @@ async def networks(csms: Csms, reach: ViewerReach, asked: AskedList) -> object:
 
 
 @router.post("/networks", summary="Make a network", status_code=201, responses=declared(409, 503))
-async def make_network(csms: Csms, _: Operator, wanted: NetworkWanted) -> CsmsNetwork:
+async def make_network(request: Request, csms: Csms, _: Operator, wanted: NetworkWanted) -> CsmsNetwork:
     """Make a network. Without a name it is called by its id."""
+    say(request, told(wanted))
     row = Network(**wanted.model_dump() | {"name": wanted.name or wanted.id})
     if not await csms.networks.create(row):
         raise Problem(409, "Conflict", f'There is a network "{wanted.id}" already.')
@@ -72,8 +74,9 @@ async def network(csms: Csms, _: ViewerReach, network: Name) -> CsmsNetwork:
 
 
 @router.patch("/networks/{network}", summary="Change a network", responses=declared(404, 409, 503))
-async def change(csms: Csms, _: Operator, network: Name, change: NetworkChange) -> CsmsNetwork:
+async def change(request: Request, csms: Csms, _: Operator, network: Name, change: NetworkChange) -> CsmsNetwork:
     """Change what is named of a network; null is as the configuration has it."""
+    say(request, told(change))
     row = await csms.networks.change(network, **change.model_dump(exclude_unset=True))
     if row is None:
         raise unknown(network)
@@ -112,8 +115,11 @@ async def stations(csms: Csms, _: ViewerReach, network: Name, asked: AskedList) 
     status_code=201,
     responses=declared(404, 409, 503),
 )
-async def make_station(csms: Csms, reach: OperatorReach, network: Name, wanted: StationOfNetwork) -> CsmsStationInFull:
+async def make_station(
+    request: Request, csms: Csms, reach: OperatorReach, network: Name, wanted: StationOfNetwork
+) -> CsmsStationInFull:
     """Make a station in a network, and let it in: it is claimed for the management system."""
+    say(request, told(wanted))
     await found(csms, network)
     return await make(csms, CsmsStationWanted(network=network, **wanted.model_dump()), reach.caller.name)
 

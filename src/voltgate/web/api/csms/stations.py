@@ -15,6 +15,7 @@ from voltgate.directory.slices import unhurried
 from voltgate.store.csms.queries import StationFilter, TransactionFilter
 from voltgate.store.csms.stations import OPERATORS
 from voltgate.web.api.dependencies import Identity
+from voltgate.web.audited import say, some, told
 from voltgate.web.csms.forms import STREAMED, Asked, AskedList, CsmsPage, given
 from voltgate.web.csms.imports import BODY, Imported, Mistake, begun, read_items
 from voltgate.web.csms.operating import Uploads
@@ -72,8 +73,11 @@ async def listed(csms: CsmsParts, wanted: StationFilter, asked: Asked) -> object
 
 
 @router.post("/csms/stations", summary="Make a station", status_code=201, responses=declared(409, 503))
-async def make_station(csms: Csms, reach: OperatorReach, wanted: CsmsStationWanted) -> CsmsStationInFull:
+async def make_station(
+    request: Request, csms: Csms, reach: OperatorReach, wanted: CsmsStationWanted
+) -> CsmsStationInFull:
     """Make a station, and let it in: it is claimed for the management system."""
+    say(request, told(wanted))
     return await make(csms, wanted, reach.caller.name)
 
 
@@ -102,8 +106,11 @@ async def station(csms: Csms, _: ViewerReach, identity: Identity) -> CsmsStation
 
 
 @router.patch("/csms/stations/{identity}", summary="Change a station", responses=declared(404, 409, 503))
-async def change(csms: Csms, _: OperatorReach, identity: Identity, change: CsmsStationChange) -> CsmsStationInFull:
+async def change(
+    request: Request, csms: Csms, _: OperatorReach, identity: Identity, change: CsmsStationChange
+) -> CsmsStationInFull:
     """Change what is named of a station. Another registration is what its next BootNotification is answered with."""
+    say(request, told(change))
     if "network" in change.model_fields_set:
         await _see_network(csms, change.network)
     key = (await found(csms, identity)).key
@@ -146,6 +153,7 @@ async def take(csms: Csms, reach: OperatorReach, request: Request) -> Imported:
     A list is what the list of stations gives, in any of its forms: JSON, JSON lines, or CSV with a line of names.
     """
     items = await read_items(request, CsmsStationWanted, CsmsStation)
+    say(request, f"stations: {some([wanted.identity for _, wanted in items])}")
     nowhere = await csms.unknown({wanted.network for _, wanted in items})
     foreign = await csms.foreign(Station, {csms.key(wanted.identity) for _, wanted in items})
     rows: list[Station] = []

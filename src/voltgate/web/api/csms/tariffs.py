@@ -6,12 +6,13 @@ import time
 from decimal import Decimal
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from voltgate.csms.tariffs import ZERO, Tariff, cost, minor_digits
 from voltgate.store.csms.tariffs import TooMany
 from voltgate.web.access import Admin, Viewer
+from voltgate.web.audited import say, told
 from voltgate.web.csms.parts import Csms
 from voltgate.web.csms.transactions import Money
 from voltgate.web.paging import AskedPart, Page, cut
@@ -102,8 +103,9 @@ async def price(csms: Csms, _: Viewer, example: Annotated[Example, Query()]) -> 
 
 
 @router.put("/tariffs/{name}", summary="Put a tariff", responses=declared(409, 422, 503))
-async def put(csms: Csms, name: Name, wanted: Wanted, _: Admin) -> Shown:
+async def put(request: Request, csms: Csms, name: Name, wanted: Wanted, _: Admin) -> Shown:
     """Add a version of a tariff. It prices transactions that begin from its `since` on, and that end from now on."""
+    say(request, told(wanted))
     prices = {field: getattr(wanted, field) for field in Prices.model_fields}
     since = time.time() if wanted.since is None else min(max(0.0, wanted.since.timestamp()), _LATEST)
     tariff = Tariff(name=name, currency=wanted.currency or csms.currency(), since=since, **prices)
@@ -115,12 +117,14 @@ async def put(csms: Csms, name: Name, wanted: Wanted, _: Admin) -> Shown:
 
 @router.delete("/tariffs/{name}", status_code=204, summary="Delete a tariff", responses=declared(404, 409, 422, 503))
 async def delete(
+    request: Request,
     csms: Csms,
     name: Name,
     _: Admin,
     version: Annotated[int | None, Query(ge=1, le=2**31, description="Only this version.")] = None,
 ) -> Response:
     """Delete a tariff. What transactions have cost by it stays as it is."""
+    say(request, "all versions" if version is None else f"version {version}")
     if not await csms.tariffs.delete(name, version):
         raise Problem(404, "Not Found", f'There is no such tariff "{name}".')
     return Response(status_code=204)
