@@ -132,9 +132,9 @@ async def test_a_token_of_the_api_holds_at_both(stage: Stage, server: PostgreSQL
 async def bearing(gateway: Gateway, token: str, path: str) -> AsyncIterator[aiohttp.ClientResponse]:
     """Ask a gateway with a token."""
     headers = {"Authorization": f"Bearer {token}"}
-    async with aiohttp.ClientSession(f"http://127.0.0.1:{gateway.http_port}", headers=headers) as session:
-        async with session.get(f"/api/v1{path}") as answer:
-            yield answer
+    url = f"http://127.0.0.1:{gateway.http_port}/api/v1{path}"
+    async with aiohttp.ClientSession(headers=headers) as session, session.get(url) as answer:
+        yield answer
 
 
 async def _lets_in(gateway: Gateway, token: str) -> bool:
