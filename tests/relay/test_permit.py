@@ -168,6 +168,20 @@ def test_what_is_signed_is_not_accepted_in_the_place_of_the_station() -> None:
     assert isinstance(Permit("p", ("*",), keys_absorb=("Meter*",)).judge(V1, asked), Refuse)
 
 
+def test_what_a_lenient_reader_makes_of_a_command() -> None:
+    """Spaces around a key, a trigger of nothing, two profiles, and `true` for a transaction open no way around."""
+    keeping = Permit("p", ("*",), credentials=True, keys_refuse=("Meter*",))
+    assert isinstance(keeping.judge(V1, call("ChangeConfiguration", key=" MeterX ", value="1")), Refuse)
+    for named in ({}, {"requestedMessage": 5}, {"requestedMessage": " "}):
+        assert isinstance(FULL.judge(V1, call("TriggerMessage", **named)), Refuse)
+    profile = {"chargingProfilePurpose": "TxProfile", "transactionId": True}
+    assert concerns_limit(V1, call("SetChargingProfile", connectorId=1, csChargingProfiles=profile)) == Limit(
+        "TxProfile", 1, None
+    )
+    both = call("SetChargingProfile", connectorId=1, csChargingProfiles=profile, chargingProfile=profile)
+    assert profile_fault(both) == "it holds two charging profiles"
+
+
 def test_variables_without_a_name() -> None:
     """Where one of several variables has no name, none of them is set: nobody knows what a station makes of it."""
     named = {"component": {"name": "OCPPCommCtrlr"}, "variable": {"name": "HeartbeatInterval"}, "attributeValue": "1"}
