@@ -84,6 +84,21 @@ async def test_an_operator_lowers_what_is_yet_to_be_written(table: Table) -> Non
     assert (security.of("cp1").profile, table.rows["cp1"].profile) == (1, 1)
 
 
+async def test_a_station_comes_again_while_it_is_written(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is known of it by then is written as well: the profile that was raised meanwhile is not forgotten."""
+    security, written = known(table), table.came
+
+    async def slowly(records: Sequence[SecurityRecord]) -> None:
+        monkeypatch.setattr(table, "came", written)
+        security.came("cp1", "CP1", PROVEN[3])
+        await written(records)
+
+    monkeypatch.setattr(table, "came", slowly)
+    security.came("cp1", "CP1", PROVEN[2])
+    await security.tend()
+    assert table.rows["cp1"].profile == 3
+
+
 async def test_what_is_written_while_the_database_is_away_is_written_later(
     table: Table, monkeypatch: pytest.MonkeyPatch
 ) -> None:
