@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -162,6 +163,27 @@ async def test_tokens_are_known_everywhere_at_once(world: World, monkeypatch: py
     await until(lambda: [each.name for each in b.records] == ["ci"], "b knows it")
     assert await b.remove("ci")
     await until(lambda: a.records == (), "a knows that it is gone")
+
+
+async def test_callback_addresses_have_one_key(world: World) -> None:
+    """The key of callback addresses that is renewed here makes those told there, and the one before is read there."""
+    backends = {"old": {"url": "http://127.0.0.1:9/soap"}}
+    more = {
+        "backends": backends,
+        "routes": {"main": {"rules": [{"answer": "old"}]}},
+        "soap": {"callback": "http://127.0.0.1:9/", "old_callbacks": 3600},
+    }
+    a, b = await world.node("a", **more), await world.node("b", **more)
+    of_a, of_b = (each.parts.carriers.soap.callbacks for each in (a, b))
+    before = of_a.address("old", "CP1")
+    await until(lambda: of_b.address("old", "CP1") == before, "both have one key from the start")
+    await a.parts.surroundings.register.renew_key()
+    a.parts.follow_soap(a.active.config)
+    after = of_a.address("old", "CP1")
+    assert after != before
+    await until(lambda: of_b.address("old", "CP1") == after, "b makes the same as a")
+    for address in (before, after):
+        assert of_b.read(urlsplit(address).path) == ("old", "CP1")
 
 
 def issued(gateway: Running) -> IssuedTokens:

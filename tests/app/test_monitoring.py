@@ -75,6 +75,46 @@ def pair(folder: Path, days: float) -> tuple[str, str]:
     return str(folder / "cert.pem"), str(folder / "key.pem")
 
 
+async def test_tokens_that_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As time goes on the log tells of a token 14, 7, 3 and 1 days before its end and then, of each once."""
+    began, day = time.time(), 86400.0
+    expires = datetime.fromtimestamp(began + 20 * day, UTC)
+    configured = {"name": "ci", "role": "viewer", "hash": "sha256:" + "0" * 64, "expires": expires.isoformat()}
+    listen = {"stations": [f"ws://127.0.0.1:{free_port()}"], "http": f"127.0.0.1:{free_port()}"}
+    lines: list[tuple[str, str, float]] = []
+
+    def warning(event: str, *, token: str, at: str, days: float) -> None:
+        lines.append((event, token, days))
+
+    monkeypatch.setattr(monitoring, "log", SimpleNamespace(warning=warning))
+    async with running(tmp_path, document(listen=listen, api={"tokens": [configured]})) as gateway:
+        watch, looks = gateway.parts.monitoring, 0
+        issued = gateway.process._web.access.issued  # type: ignore[union-attr]
+        assert issued is not None
+        assert await issued.make("made", "viewer", "x", 10 * day)
+        look_at_tokens = watch._look_at_tokens
+
+        def counted() -> None:
+            nonlocal looks
+            look_at_tokens()
+            looks += 1
+
+        monkeypatch.setattr(watch, "_look_at_tokens", counted)
+        for passed in (0.0, 5.0, 6.5, 6.6, 13.5, 17.5, 19.5, 20.5, 21.0):
+            monkeypatch.setattr(watch, "_wall", lambda passed=passed: began + passed * day)
+            seen = looks
+            await until(lambda seen=seen: looks > seen + 1, "it has looked since")
+        assert await issued.remove("made")
+    assert [(line, days) for line, token, days in lines if token == "ci"] == [
+        ("a token of the API is about to end", 13.5),
+        ("a token of the API is about to end", 6.5),
+        ("a token of the API is about to end", 2.5),
+        ("a token of the API is about to end", 0.5),
+        ("a token of the API has ended", -0.5),
+    ]
+    assert [round(days) for _, token, days in lines if token == "made"] == [10, 5, -4]
+
+
 async def test_what_lies_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A disk that is nearly full, and a certificate that ends soon, are told of once each, by their paths."""
     usage = SimpleNamespace(total=100 << 30, free=1 << 30)

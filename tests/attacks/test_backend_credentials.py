@@ -49,6 +49,31 @@ async def test_get_configuration_that_cannot_be_read(stage: Stage) -> None:
         assert "0011" not in (await attack.attacker.expect_answer(asked)).text
 
 
+WRAPPING = {"base": "observe", "pass": ["DataTransfer", "SetVariableMonitoring"]}
+
+
+@pytest.mark.parametrize("permit", ["full", "w", "p"])
+async def test_reading_inside_a_data_transfer(stage: Stage, permit: str) -> None:
+    """What has the charger show its passwords is asked inside a DataTransfer by none to whom they are not for."""
+    attack = await attacks(stage, permit=permit, permits=REACHING | {"w": WRAPPING}, charging=False)
+    for action in ("GetConfiguration", "getconfiguration ", "GetConfigurationRequest", "GetVariables", "GetBaseReport"):
+        wrapped = {"vendorId": "v", "messageId": action, "data": "{}"}
+        reached = await attack.sends("DataTransfer", json.dumps(wrapped))
+        assert (reached is not None) is (permit == "p"), action
+    for action in ("GetReport", "SetVariableMonitoring"):
+        reached = await attack.sends("DataTransfer", json.dumps({"vendorId": "v", "messageId": action, "data": {}}))
+        assert (reached is not None) is (permit == "p"), action
+    assert await attack.sends("DataTransfer", '{"vendorId":"v","messageId":"GetLocalListVersion"}'), "it shows none"
+
+
+async def test_who_reaches_credentials_reads_them_inside_a_data_transfer(stage: Stage) -> None:
+    """The answer to a command that is wrapped goes to whom the permit gives credentials as the charger wrote it."""
+    attack = await attacks(stage, permit="p", permits=REACHING, charging=False)
+    told = {"status": "Accepted", "data": '{"configurationKey":[{"key":"AuthorizationKey","value":"0011"}]}'}
+    asked = {"vendorId": "v", "messageId": "GetConfiguration", "data": "{}"}
+    assert await attack.reads("DataTransfer", asked, told) == told
+
+
 async def test_who_reaches_credentials_sees_them(stage: Stage) -> None:
     """A permit with `credentials = true` sees what the charger shows, byte for byte."""
     attack = await attacks(stage, permit="p", permits=REACHING, charging=False)

@@ -135,3 +135,19 @@ def test_authorities_and_lists(tmp_path: Path) -> None:
     assert "authority.pem ends soon" in signer
     assert "listen.stations[0].revocation_lists" in ended
     assert "revoked.pem has ended" in ended
+
+
+def test_the_authorities_of_a_backend(tmp_path: Path) -> None:
+    """Of those that a backend is trusted by one may end, as long as another holds."""
+    write_pair(tmp_path / "a.pem", tmp_path / "a.key", days=400)
+    write_pair(tmp_path / "old.pem", tmp_path / "old.key", days=-1)
+    both = (tmp_path / "a.pem").read_bytes() + (tmp_path / "old.pem").read_bytes()
+    (tmp_path / "ca.pem").write_bytes(both)
+    trusting = (
+        secure()
+        .replace("[backends.main]", '[backends.main]\nca = "ca.pem"')
+        .replace("ws://127.0.0.1:9100", "wss://127.0.0.1:9100")
+    )
+    assert warnings(tmp_path, trusting) == []
+    (tmp_path / "ca.pem").write_bytes((tmp_path / "old.pem").read_bytes())
+    assert "ca.pem has ended" in only(warnings(tmp_path, trusting))

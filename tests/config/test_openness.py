@@ -419,3 +419,35 @@ def test_the_command(tmp_path: Path) -> None:
         'open  voltgate.toml:13: messages.mask: "none": passwords and cards stand in the log as they were said. Write '
         '"secrets"'
     )
+
+
+def test_what_is_not_open(tmp_path: Path) -> None:
+    """Nothing is said of a hook on this machine, a viewer's token without end, and cards that nobody manages."""
+    here = SAFE.replace("https://hook.example.com/", "http://127.0.0.1:9/")
+    token = f'[api]\ntokens = [{{ name = "v", role = "viewer", hash = "sha256:{"0" * 64}" }}]\n'
+    found = told(tmp_path, here + token + '[csms]\ntokens = "any"\n')
+    assert found["open"] == found["weak"] == []
+    alone = SAFE.replace(
+        '{ url = "wss://0.0.0.0:9000", certificate = "a.crt", key = "a.key" }', '"ws://127.0.0.1:9000"'
+    )
+    found = told(tmp_path, alone + '[backends.own]\nurl = "local:"\n[csms]\ntokens = "any"\n')
+    assert not [line for line in found["open"] if "csms.tokens" in line]
+
+
+def test_what_one_word_does_not_cover(tmp_path: Path) -> None:
+    """TLS of the API is none of the metrics', that of a backend's websocket none of its SOAP; "full" has many names."""
+    text = SAFE.replace(
+        "[backends.main]",
+        'http = "0.0.0.0:8000"\nhttp_tls = { certificate = "a.crt", key = "a.key" }\nmetrics = "0.0.0.0:9100"\n'
+        '[permits.wide]\nbase = "full"\n[backends.bus]\nurl = "amqps://bus.example.com"\npermit = "wide"\n'
+        '[backends.main]\nsoap_url = "http://soap.example.com/x"\npermit = "wide"',
+    )
+    found = told(tmp_path, text)
+    assert not [line for line in found["weak"] if "api.metrics" in line]
+    for words in (
+        "listen.metrics: 0.0.0.0 by plain HTTP",
+        "backends.main.soap_url: http://soap",
+        "backends.main.permit",
+    ):
+        assert [line for line in found["weak"] if words in line], words
+    assert [line for line in found["good"] if "bus.example.com: by TLS" in line]

@@ -118,6 +118,11 @@ REFUSED = [
     ("Rejected", Command("Reset", {"type": "Soft"}), "its BootNotification was rejected"),
     ("Pending", Command("RemoteStartTransaction", {"idTag": "04AA"}), "RemoteStartTransaction must wait"),
     ("Accepted", Command("TriggerMessage", {"requestedMessage": "BootNotification"}), "an accepted station"),
+    (
+        "Pending",
+        Command("DataTransfer", {"vendorId": "v", "messageId": "RemoteStartTransaction", "data": '{"idTag":"04AA"}'}),
+        "RemoteStartTransaction must wait",
+    ),
 ]
 
 

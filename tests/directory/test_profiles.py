@@ -57,6 +57,14 @@ def test_what_is_said_to_one_that_may_not_come(
     assert found.is_missing is ("missing" in said)
 
 
+def test_a_bad_certificate_where_none_is_asked_for() -> None:
+    """It is nobody's concern where a station comes with a password; where it may come by one it is refused."""
+    bad = Shown(secure=True, is_bad=True)
+    assert comes(bad, 2, password=True) == Arrival(2)
+    assert comes(bad, password=True) == Arrival(2)
+    assert isinstance(comes(bad, 2, 3, password=True), Unfit)
+
+
 def test_the_operator_of_a_certificate() -> None:
     """Of the organizations one must be in it, if there are any."""
     assert isinstance(comes(OWN, 3, ours="Ours"), Arrival)

@@ -58,9 +58,45 @@ def table() -> Table:
     return Table()
 
 
+def test_who_came_with_less_while_that_was_looked_at() -> None:
+    """The lowest profile does not fall by an arrival with a lower one, whatever else that says."""
+    security = StationSecurity(lambda: 5.0)
+    for arrival in (Arrival(3, proven=True, until=100.0), PROVEN[2], Arrival(1, proven=True, until=7.0)):
+        security.came("cp1", "CP1", arrival)
+        assert (security.of("cp1").profile, security.of("cp1").until) == (3, arrival.until)
+    security.came("cp2", "CP2", Arrival(2))
+    assert security.of("cp2").profile == 0, "what was not proven here binds nobody"
+
+
 def known(table: Table | None) -> StationSecurity:
     """Make what is known from a table."""
     return StationSecurity(lambda: 7.0, table)
+
+
+async def test_an_operator_lowers_what_is_yet_to_be_written(table: Table) -> None:
+    """A profile that a station has come with just before is not written over what an operator says."""
+    security = known(table)
+    await security.read()
+    security.came("cp1", "CP1", PROVEN[3])
+    await security.lower("cp1", "CP1", 1, "ann")
+    await security.tend()
+    await security.read()
+    assert (security.of("cp1").profile, table.rows["cp1"].profile) == (1, 1)
+
+
+async def test_a_station_comes_again_while_it_is_written(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is known of it by then is written as well: the profile that was raised meanwhile is not forgotten."""
+    security, written = known(table), table.came
+
+    async def slowly(records: Sequence[SecurityRecord]) -> None:
+        monkeypatch.setattr(table, "came", written)
+        security.came("cp1", "CP1", PROVEN[3])
+        await written(records)
+
+    monkeypatch.setattr(table, "came", slowly)
+    security.came("cp1", "CP1", PROVEN[2])
+    await security.tend()
+    assert table.rows["cp1"].profile == 3
 
 
 async def test_what_is_written_while_the_database_is_away_is_written_later(

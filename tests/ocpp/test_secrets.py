@@ -56,6 +56,17 @@ def test_what_shows_secrets_loses_their_values() -> None:
     assert shown(HIDDEN | got) == HIDDEN | {"attributeStatus": "Rejected"}
 
 
+SECRETS = """AuthorizationKey BasicAuthPassword Pass_Word wifi-pass-2 SimPin sim_pin Pin ExiRequest ExiResponse
+AccessToken api_token bearerToken VpnKey PrivateKey Psk Pwd""".split()
+NO_SECRETS = "HeartbeatInterval LocalBypass bypass-2 Spinning TokenCount MinimumStatusDuration".split()
+
+
+@pytest.mark.parametrize("key", [*SECRETS, *NO_SECRETS])
+def test_names_of_secrets(key: str) -> None:
+    """What holds a secret is known by its name, however that is put together; what only sounds like it is not."""
+    assert (shown({"key": key, "value": "1"}) == {"key": key}) is (key in SECRETS)
+
+
 def test_what_is_signed() -> None:
     """What is signed loses them too, and all of it where it cannot be read."""
     inside = base64.urlsafe_b64encode(b'[{"key":"AuthorizationKey","value":"1"}]').decode()

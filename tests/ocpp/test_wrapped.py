@@ -19,7 +19,18 @@ def inside(fields: dict[str, Any] | str, action: str = "DataTransfer") -> tuple[
 
 
 @pytest.mark.parametrize(
-    "message", ["Reset", "reset", " Reset ", "Reset\0", "Reset.req", "ResetRequest", "Reset-Signed", "reset req"]
+    "message",
+    [
+        "Reset",
+        "reset",
+        " Reset ",
+        "Reset\0",
+        "Reset.req",
+        "ResetRequest",
+        "Reset-Signed",
+        "reset req",
+        "ResetRequest\0 ",
+    ],
 )
 def test_the_action_is_the_message(message: str) -> None:
     """However it is spelt, the message names the command; the data is its payload, as text or as JSON."""

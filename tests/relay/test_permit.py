@@ -11,6 +11,7 @@ import pytest
 from voltgate.ocpp.messages import Call, Error, Result
 from voltgate.relay.permit import (
     CHARGE,
+    EVERYTHING,
     FULL,
     OBSERVE,
     PRESETS,
@@ -127,6 +128,66 @@ def test_certificates_of_cars_at_a_station_of_1_6(vendor: object, passes: bool) 
         assert isinstance(FULL.judge(V1, asked), Pass) is passes
         asked = call("DataTransfer", vendorId=vendor, messageId=action, data={})
         assert isinstance(FULL.judge(V1, asked), Refuse)
+
+
+OF_THE_LINK = {
+    V1: """AuthorizationKey BasicAuthPassword SecurityProfile CpoName AdditionalRootCertificateCheck
+    CertificateSignedMaxChainSize CertificateStoreMaxLength""",
+    V2: """SecurityCtrlr.BasicAuthPassword SecurityCtrlr.Identity NetworkConfiguration.OcppCsmsUrl
+    OCPPCommCtrlr.NetworkConfigurationPriority OCPPCommCtrlr.NetworkProfileConnectionAttempts
+    OCPPCommCtrlr.ActiveNetworkProfile""",
+}
+
+
+@pytest.mark.parametrize(
+    ("version", "key"), [(version, key) for version, keys in OF_THE_LINK.items() for key in keys.split()]
+)
+def test_each_key_of_the_link(version: str, key: str) -> None:
+    """None of the keys by which a station proves itself, or finds the gateway, is set without `credentials`."""
+    asked = call("ChangeConfiguration", key=key, value="1") if version == V1 else variables(key)
+    assert isinstance(FULL.judge(version, asked), Refuse)
+    assert isinstance(EVERYTHING.judge(version, asked), Pass)
+
+
+def test_a_permit_that_keeps_a_single_thing_is_read() -> None:
+    """Whoever may do everything but one thing does not do that."""
+    keys = call("ChangeConfiguration", key="MeterValueSampleInterval", value="1")
+    for kept, asked, verdict in (
+        ({"refuse": ("Reset",)}, call("Reset"), Refuse),
+        ({"not_supported": ("Reset",)}, call("Reset"), Refuse),
+        ({"keys_refuse": ("Meter*",)}, keys, Refuse),
+        ({"keys_absorb": ("Meter*",)}, keys, Absorb),
+    ):
+        assert isinstance(Permit("p", ("*",), credentials=True, **kept).judge(V1, asked), verdict)
+
+
+def test_what_is_signed_is_not_accepted_in_the_place_of_the_station() -> None:
+    """Nobody but the station can say that it took what is signed: it is refused where it would be kept private."""
+    inside = base64.urlsafe_b64encode(b'{"key":"MeterValueSampleInterval","value":"1"}').decode()
+    asked = call("ChangeConfiguration-Signed", payload=inside, protected="e30", signature="x")
+    assert isinstance(Permit("p", ("*",), keys_absorb=("Meter*",)).judge(V1, asked), Refuse)
+
+
+def test_what_a_lenient_reader_makes_of_a_command() -> None:
+    """Spaces around a key, a trigger of nothing, two profiles, and `true` for a transaction open no way around."""
+    keeping = Permit("p", ("*",), credentials=True, keys_refuse=("Meter*",))
+    assert isinstance(keeping.judge(V1, call("ChangeConfiguration", key=" MeterX ", value="1")), Refuse)
+    for named in ({}, {"requestedMessage": 5}, {"requestedMessage": " "}):
+        assert isinstance(FULL.judge(V1, call("TriggerMessage", **named)), Refuse)
+    profile = {"chargingProfilePurpose": "TxProfile", "transactionId": True}
+    assert concerns_limit(V1, call("SetChargingProfile", connectorId=1, csChargingProfiles=profile)) == Limit(
+        "TxProfile", 1, None
+    )
+    both = call("SetChargingProfile", connectorId=1, csChargingProfiles=profile, chargingProfile=profile)
+    assert profile_fault(both) == "it holds two charging profiles"
+
+
+def test_variables_without_a_name() -> None:
+    """Where one of several variables has no name, none of them is set: nobody knows what a station makes of it."""
+    named = {"component": {"name": "OCPPCommCtrlr"}, "variable": {"name": "HeartbeatInterval"}, "attributeValue": "1"}
+    for odd in ({}, {"component": {"name": "x"}}, {"component": {"name": 1}, "variable": {"name": "x"}}, 7):
+        assert isinstance(FULL.judge(V2, call("SetVariables", setVariableData=[named, odd])), Refuse)
+    assert isinstance(FULL.judge(V2, call("SetVariables", setVariableData=[named])), Pass)
 
 
 @pytest.mark.parametrize(

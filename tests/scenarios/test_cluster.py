@@ -10,11 +10,12 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import aiohttp
 import pytest
 from sqlalchemy import text
 
 from tests.claimants import Api, asking, configured
-from tests.harness import Gateway, ScriptedBackend, Stage, until
+from tests.harness import Gateway, ScriptedBackend, Stage, until, within
 from tests.scenarios.test_claims import beats
 from tests.servers import PostgreSQL, postgresql
 from voltgate.app.database import upgrade
@@ -107,6 +108,55 @@ async def test_what_is_said_to_one_gateway_holds_at_the_other(stage: Stage, serv
         assert (await world.api_of_a.ask("DELETE", "/stations/CP3")).status == 204
         assert (await accepted.closed()).code == 1008
         assert await world.b.metric("voltgate_cluster_notices_missed_total") == 0
+
+
+async def test_a_token_of_the_api_holds_at_both(stage: Stage, server: PostgreSQL) -> None:
+    """One made at A lets in at B; rotated or deleted at A it lets in no more at B, and what it has open there ends."""
+    async with two(stage, server) as world:
+        made = (await world.api_of_a.ask("POST", "/tokens", {"name": "ci", "role": "viewer"})).gives(201)["token"]
+        await until(lambda: _lets_in(world.b, made), "B knows it")
+        async with bearing(world.b, made, "/events") as open_there:
+            rotated = await world.api_of_a.ask("POST", "/tokens/ci/rotation", {"overlap": 3600})
+            again = rotated.gives(201)["token"]
+            await until(lambda: _lets_in(world.b, again), "B knows the new one")
+            assert await _lets_in(world.b, made), "until the overlap is over"
+            rotated = await world.api_of_a.ask("POST", "/tokens/ci/rotation", {"overlap": 0})
+            last = rotated.gives(201)["token"]
+            await within(open_there.read(), "what was opened with the first one ends")
+        assert [await _lets_in(world.b, each) for each in (made, again, last)] == [False, False, True]
+        assert (await world.api_of_a.ask("DELETE", "/tokens/ci")).status == 204
+        await until(lambda: _is_out(world.b, last), "B has heard that it is gone")
+
+
+@asynccontextmanager
+async def bearing(gateway: Gateway, token: str, path: str) -> AsyncIterator[aiohttp.ClientResponse]:
+    """Ask a gateway with a token."""
+    headers = {"Authorization": f"Bearer {token}"}
+    url = f"http://127.0.0.1:{gateway.http_port}/api/v1{path}"
+    async with aiohttp.ClientSession(headers=headers) as session, session.get(url) as answer:
+        yield answer
+
+
+async def _lets_in(gateway: Gateway, token: str) -> bool:
+    async with bearing(gateway, token, "/me") as answer:
+        return answer.status == 200
+
+
+async def _is_out(gateway: Gateway, token: str) -> bool:
+    return not await _lets_in(gateway, token)
+
+
+async def test_a_claim_is_withdrawn(stage: Stage, server: PostgreSQL) -> None:
+    """What a backend gives up at A it has no more at B: the station there goes, and is let in no more."""
+    async with two(stage, server) as world:
+        (await world.api_of_a.put("main", "CP1", "CP2")).gives(200)
+        await world.known_at_b("main", "CP1", "CP2")
+        station = await stage.station("CP1", url=world.b.url("CP1"))
+        await beats(station, await world.backend("main").station("CP1"))
+        (await world.api_of_a.patch("main", remove=("CP1",))).gives(200)
+        assert (await station.closed()).code == 1008
+        await world.known_at_b("main", "CP2")
+        assert (await stage.refused("CP1", url=world.b.url("CP1"))).status_code == 404
 
 
 async def test_a_gateway_that_was_away_catches_up(stage: Stage, server: PostgreSQL) -> None:

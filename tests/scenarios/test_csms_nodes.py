@@ -150,6 +150,26 @@ async def is_unready(node: Gateway) -> bool:
     return json.loads((await node.get("/readyz")).body)["ready"] is False
 
 
+async def test_the_audit_trail_of_a_node(network: Network) -> None:
+    """Its start and its end are lines, and at the end the count of who was refused; one that is killed has no end."""
+    trail = "SELECT backend, action, detail FROM audit ORDER BY number"
+    node, killed = await network.node(), await network.node()
+
+    async def both_began() -> bool:
+        return len(await network.rows(trail)) == 2
+
+    await until(both_began, "it is written that both have begun")
+    async with asking(node.http_port, "wrong") as stranger:
+        assert [(await stranger.get("/me")).status for _ in range(3)] == [401] * 3
+    await killed.kill()
+    await node.stop()
+    starts, refused, stopped = (lines := await network.rows(trail))[:2], lines[2:-1], lines[-1]
+    assert [(row.backend, row.action) for row in starts] == [("voltgate", "Start")] * 2
+    assert [(row.backend, row.detail) for row in refused] == [("", "/me"), ("", "2 more, the first: /me")]
+    assert (stopped.backend, stopped.action) == ("voltgate", "Stop")
+    assert stopped.detail in {row.detail for row in starts}
+
+
 async def test_nodes_are_replaced_one_by_one(network: Network) -> None:
     """Stations charge all the time: each call has one answer, and each transaction is there once."""
     gateway, nodes = await network.gateway(), [await network.node(), await network.node()]

@@ -66,7 +66,8 @@ async def test_a_database_that_is_away_is_told() -> None:
 async def test_use_and_rotation_are_kept(table: ApiTokens) -> None:
     """When a token was used, when it ends and what it follows come back; what is no token changes nothing."""
     assert await table.add(ONE)
-    assert await table.change("ci", digest=b"2" * 32, former=ONE.digest, former_until=5.5, until=9.0)
-    assert not await table.change("nobody", until=1.0)
+    assert await table.change("ci", ONE.digest, digest=b"2" * 32, former=ONE.digest, former_until=5.5, until=9.0)
+    assert not await table.change("nobody", ONE.digest, until=1.0)
+    assert not await table.change("ci", ONE.digest, until=1.0), "it has another digest by now"
     await table.note_use({"ci": 7.25, "nobody": 1.0})
     assert await table.read() == [TokenRecord("ci", "viewer", b"2" * 32, ONE.at, "admin", 9.0, 7.25, ONE.digest, 5.5)]

@@ -522,6 +522,22 @@ async def test_a_token_that_ends_is_rotated(table: ApiTokens) -> None:
         assert endless["until"] is None
 
 
+async def test_a_token_is_rotated_at_two_gateways_at_once(table: ApiTokens) -> None:
+    """Who has just been given a token keeps it for the overlap of the next rotation, whichever gateway that is at."""
+    async with serving(table) as web, serving(table) as other:
+        first = (await web.ask("POST", "/api/v1/tokens", "admin", json={"name": "ci", "role": "viewer"})).json["token"]
+        await other.app.state.issued_tokens.read()
+        rotation = "/api/v1/tokens/ci/rotation"
+        second = (await web.ask("POST", rotation, "admin", json={"overlap": 1500})).json["token"]
+        third = (await other.ask("POST", rotation, "admin", json={"overlap": 1500})).json["token"]
+        await web.app.state.issued_tokens.read()
+        for each in (web, other):
+            assert [(await each.get("/api/v1/me", text)).status for text in (first, second, third)] == [401, 200, 200]
+        assert (await web.ask("DELETE", "/api/v1/tokens/ci", "admin")).status == 204
+        assert (await other.ask("POST", rotation, "admin", json={})).status == 404
+        assert (await other.get("/api/v1/me", third)).status == 401
+
+
 async def test_the_last_use_of_a_token_is_shown(table: ApiTokens) -> None:
     """The list says when each token was used last, here or, a while later, at another gateway."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from datetime import datetime
 
 from voltgate.alerts.thresholds import DEFAULT, Thresholds
@@ -79,22 +79,44 @@ class JournalWatch:
                 yield JournalShrunk(name, messages)
 
 
+class Reminders:
+    """Which reminder was given last of each thing that ends, by its name: each is given once."""
+
+    def __init__(self) -> None:
+        self._given: dict[str, tuple[datetime, int]] = {}
+
+    def due(self, name: str, end: datetime, now: datetime, days: Iterable[int]) -> int | None:
+        """Return the number of days before its end for which one that lasts until `end` is to be told of now."""
+        due = min((day for day in days if (end - now).total_seconds() / _DAY <= day), default=None)
+        if due is None or self._given.get(name) == (end, due):
+            return None
+        self._given[name] = (end, due)
+        return due
+
+    def lasts(self, name: str, end: datetime, now: datetime, days: Iterable[int]) -> bool:
+        """Return whether one that was told of lasts longer by now."""
+        is_longer = name in self._given and (end - now).total_seconds() / _DAY > max(days, default=0)
+        if is_longer:
+            del self._given[name]
+        return is_longer
+
+    def forget_all_but(self, names: Container[str]) -> None:
+        """Forget what is not there any more."""
+        self._given = {name: given for name, given in self._given.items() if name in names}
+
+
 class CertificateWatch:
     """Tells of certificates that end soon, some days before: at each of these reminders once."""
 
     def __init__(self) -> None:
-        self._told: dict[str, tuple[datetime, int]] = {}
+        self._reminders = Reminders()
 
     def look(self, name: str, end: datetime, now: datetime, bounds: Thresholds = DEFAULT) -> Iterator[Event]:
         """Yield what has changed of one that lasts until `end`."""
-        days = (end - now).total_seconds() / _DAY
-        due = min((day for day in bounds.certificate_days if days <= day), default=None)
-        told = self._told.get(name)
-        if due is not None and told != (end, due):
-            self._told[name] = (end, due)
-            yield CertificateExpiring(name, end.isoformat(), days, due)
-        elif due is None and told is not None:
-            del self._told[name]
+        due = self._reminders.due(name, end, now, bounds.certificate_days)
+        if due is not None:
+            yield CertificateExpiring(name, end.isoformat(), (end - now).total_seconds() / _DAY, due)
+        elif self._reminders.lasts(name, end, now, bounds.certificate_days):
             yield CertificateRenewed(name, end.isoformat())
 
 

@@ -61,6 +61,11 @@ class ApiAccess:
         self.access.rate = config.api.rate
         self.access.guards_metrics = config.api.metrics == "token"
 
+    def ends(self) -> dict[str, float]:
+        """Return when tokens end that do, by name, in seconds since 1970: of the configuration, and issued ones."""
+        records = () if self.issued is None else self.issued.records
+        return {each.name: each.until for each in records if each.until is not None} | self.access.ends()
+
     def follow(self, notices: Notices) -> None:
         """Hear what other gateways have changed."""
         if self.issued is not None:

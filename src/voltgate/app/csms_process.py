@@ -21,7 +21,7 @@ from voltgate.app.csms import authority_of, csms_of, csms_settings, tend, watch
 from voltgate.app.csms_web import open_csms_web
 from voltgate.app.database import database_of, database_settings
 from voltgate.app.elsewhere import ByQueue, by_queue
-from voltgate.app.life import TICK, Life, Running, ended, finished, freeze
+from voltgate.app.life import TICK, Life, Running, ended, finished, freeze, note_life
 from voltgate.app.operating import operating_of
 from voltgate.app.reloading import Reloading
 from voltgate.app.web_servers import Web
@@ -152,6 +152,7 @@ class CsmsProcess(Life):
                 telling = [parts.supervision.keep("csms jobs", parts.operating.runner.run)]
             await self.consume(parts.wanted)
             self._reload.begun.set()
+            note_life(parts.database, "Start")
             freeze()
             self._say_ready(ready)
             await stop.wait()
@@ -169,7 +170,9 @@ class CsmsProcess(Life):
             await ended(serving)
             if self._web is not None:
                 self._web.access.close()
+                self._web.audit.refusals.close()
             await ended(answering)
+            note_life(parts.database, "Stop")
             await parts.database.close()
             self._stop_ticking()
 

@@ -10,11 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from voltgate import __version__
 from voltgate.app.reloading import Reloading
 from voltgate.carriers.websocket import tls
 from voltgate.ocpp.wheel import Wheel
 from voltgate.relay.calendar import Calendar
+from voltgate.store import Database
+from voltgate.store.chain import GATEWAY
 from voltgate.telemetry.supervision import Supervision
+from voltgate.web.audited import line
 
 TICK = 0.1
 """Seconds between ticks of the wheel."""
@@ -116,3 +120,8 @@ def freeze() -> None:
     gc.set_threshold(100_000, 50, 1000)
     gc.collect()
     gc.freeze()
+
+
+def note_life(database: Database, action: str) -> None:
+    """Have the audit trail say that a process begins (Start) or ends (Stop): one that was killed has not ended."""
+    database.put(line(GATEWAY, action, "passed", __version__, f"node {database.node}"))

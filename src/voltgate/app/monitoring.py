@@ -9,10 +9,12 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
+import structlog
+
 from voltgate.alerts.lengths import Lengths
 from voltgate.alerts.reach import LOOKS, ErrorRates, Reach
 from voltgate.alerts.restarts import Restarts
-from voltgate.alerts.surroundings import CertificateWatch, DatabaseWatch, DiskWatch, JournalWatch, NodeWatch
+from voltgate.alerts.surroundings import CertificateWatch, DatabaseWatch, DiskWatch, JournalWatch, NodeWatch, Reminders
 from voltgate.app.alert_rules import thresholds_of
 from voltgate.app.cluster import Cluster
 from voltgate.config import Config
@@ -38,10 +40,14 @@ from voltgate.store.aging import owed_by_backend
 from voltgate.store.failures import FAILURES
 from voltgate.web.origin import address_of
 
+TOKEN_DAYS = (14, 7, 3, 1, 0)
+"""Days before its end at which a token of the API is told of."""
 _SOON, _SELDOM = 1.0, 60.0
 """Seconds between two looks at what costs nothing, and at what lies on disk or is many."""
 _PATIENCE = 20.0
 """Seconds that a look at disk or database may take."""
+
+log = structlog.get_logger("voltgate")
 
 
 class Monitoring:
@@ -66,6 +72,9 @@ class Monitoring:
         self._security = security
         self.ends: dict[str, float] = {}
         """When the certificates of the configuration end, in seconds since 1970, by their files."""
+        self.tokens: Callable[[], Mapping[str, float]] = dict
+        """Returns when tokens of the API end, in seconds since 1970, by their names."""
+        self._tokens = Reminders()
         self._config, self._gateway, self._database, self._cluster = config, gateway, database, cluster
         self._folder, self._listen, self._looked, self._clock, self._wall = folder, listen, looked, clock, wall
         self._reach, self._rates, self._restarts, self._lengths = Reach(), ErrorRates(), Restarts(), Lengths()
@@ -143,7 +152,7 @@ class Monitoring:
     # What lies on disk, or is many.
 
     async def look_around(self) -> None:
-        """Look at transactions, at the journal, at disks and at certificates."""
+        """Look at transactions, at the journal, at disks, at certificates and at tokens."""
         self._anew.clear()
         async for few in unhurried(list(self._gateway().sessions.values())):
             for session in few:
@@ -159,6 +168,7 @@ class Monitoring:
             self._have_looked("diskFilling", [path])
         self.ends = {name: end.timestamp() for name, end in ends.items()}
         await self._look_at_certificates(ends)
+        self._look_at_tokens()
         with suppress(TimeoutError):
             async with asyncio.timeout(_SELDOM):
                 await self._anew.wait()
@@ -175,6 +185,17 @@ class Monitoring:
                 if record.until is not None:
                     until = datetime.fromtimestamp(record.until, UTC)
                     self._tell(self._certificates.look(f"station {session.identity}", until, now, self.bounds))
+
+    def _look_at_tokens(self) -> None:
+        """Log which tokens of the API end soon, or have ended: at each reminder once."""
+        tokens, now = self.tokens(), datetime.fromtimestamp(self._wall(), UTC)
+        self._tokens.forget_all_but(tokens)
+        for name, until in tokens.items():
+            end = datetime.fromtimestamp(until, UTC)
+            if self._tokens.due(name, end, now, TOKEN_DAYS) is not None:
+                what = "is about to end" if end > now else "has ended"
+                days = round((end - now).total_seconds() / 86400, 1)
+                log.warning(f"a token of the API {what}", token=name, at=end.isoformat(), days=days)
 
     @property
     def soon(self) -> float:

@@ -13,7 +13,7 @@ from voltgate.app.active import ActiveConfiguration, Objection, nothing_against
 from voltgate.app.carriers import CARRIERS
 from voltgate.app.composition import Composition
 from voltgate.app.csms import backend_of, look, tell_costs, tend, watch
-from voltgate.app.life import Life, Running, ended, finished, freeze, run_through
+from voltgate.app.life import Life, Running, ended, finished, freeze, note_life, run_through
 from voltgate.app.readiness import Readiness
 from voltgate.app.reload import Reload
 from voltgate.app.web import open_web
@@ -21,8 +21,6 @@ from voltgate.app.web_servers import Web
 from voltgate.app.worker import Worker
 from voltgate.config import Loaded
 from voltgate.relay.records import StoreAway
-from voltgate.store.chain import GATEWAY
-from voltgate.web.audited import line
 from voltgate.web.server import WebServer
 
 _TEND = 5.0
@@ -83,7 +81,8 @@ class Process(Life):
             parts.follow_soap(config)
             self._reload.begun.set()
             self._begin()
-            self._note("Start")
+            if parts.database is not None:
+                note_life(parts.database, "Start")
             self._freeze()
             self._say_ready(ready)
             await stop.wait()
@@ -130,11 +129,6 @@ class Process(Life):
             for name, follow in self._web.access.tasks():
                 self._tending.append(supervision.repeat(name, follow))
 
-    def _note(self, action: str) -> None:
-        """Have the audit trail say that the gateway begins or ends: one that was killed has not ended."""
-        if (database := self._parts.database) is not None:
-            database.put(line(GATEWAY, action, "passed", __version__, f"node {database.node}"))
-
     async def _close(self) -> None:
         await ended([*self._tending, *self._telling, *self._serving])
         parts = self._parts
@@ -155,7 +149,7 @@ class Process(Life):
         if parts.cluster is not None and self._joined:
             await parts.cluster.leave()
         if parts.database is not None:
-            self._note("Stop")
+            note_life(parts.database, "Stop")
             await parts.database.close()
         parts.surroundings.close()
         self._stop_ticking()

@@ -42,6 +42,7 @@ def open_web(
         return None
     access = ApiAccess(active.loaded, parts.database)
     callers = access.access
+    parts.monitoring.tokens = access.ends
     sources = replace(sources_of(parts), failed_logins=callers.refused, tokens=callers.ends)
     collector: Collector = VoltgateCollector(sources)
     siblings = None

@@ -27,8 +27,9 @@ class ApiToken(Section):
 
     expires: Moment | None = Field(
         default=None,
-        description="When it ends: a date and a time with a zone, `2027-06-30T12:00:00Z` (RFC 3339). It is told of in "
-        "the last 14 days, when the file is read and by `voltgate check`. Without: it never does.",
+        description="When it ends: a date and a time with a zone, `2027-06-30T12:00:00Z` (RFC 3339). The log "
+        "tells of it 14, 7, 3 and 1 days before, and when it has come; `voltgate check` in the last 14 days. "
+        "Without: it never does.",
     )
 
     @field_validator("hash")

@@ -111,7 +111,7 @@ def _listener(path: Path, listener: Address, secure: str) -> Iterator[Judged]:
 
 
 def _is_wide(network: Network) -> bool:
-    return network.prefixlen < _WIDEST[network.version] and not network.is_loopback
+    return network.prefixlen < _WIDEST[network.version]
 
 
 def _http(config: Config) -> Iterator[Judged]:

@@ -19,7 +19,7 @@ def network_of(address: str) -> str:
     if ":" not in address:
         return address
     try:
-        parsed = ipaddress.IPv6Address(address.partition("%")[0])
+        parsed = ipaddress.IPv6Address(address)
     except ValueError:
         return address
     return str(parsed.ipv4_mapped or ipaddress.IPv6Network((int(parsed) >> 64 << 64, 64)))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from voltgate.ocpp.actions import BOOT, plain_action
 from voltgate.ocpp.ids import plain_fields, request_of
 from voltgate.ocpp.messages import Call
+from voltgate.ocpp.wrapped import wrapped
 
 _TRIGGERS = frozenset({"TriggerMessage", "ExtendedTriggerMessage"})
 _START_OR_STOP = frozenset(
@@ -50,7 +51,11 @@ def caused_by(call: Call) -> tuple[str, int | None] | None:
 
 
 def why_not(status: str, call: Call) -> str:
-    """Return why a command must not be sent to a station whose BootNotification was answered so; "" if it may be."""
+    """Return why a command must not be sent to a station whose BootNotification was answered so; "" if it may be.
+
+    What is wrapped in a DataTransfer counts as what it is.
+    """
+    call = wrapped(call) or call
     action = plain_action(call.action)
     if status == "Rejected":
         return "its BootNotification was rejected"

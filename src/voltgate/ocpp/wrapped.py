@@ -16,7 +16,7 @@ from voltgate.ocpp.actions import plain_action, taken_for
 from voltgate.ocpp.ids import plain_fields, plain_payload
 from voltgate.ocpp.messages import UNREADABLE, Call
 
-_ENDINGS = (".req", "request", "req")
+_ENDINGS = ("request", "req")
 _PLUG_AND_CHARGE = "org.openchargealliance.iso15118pnc"
 
 

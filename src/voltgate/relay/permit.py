@@ -71,6 +71,8 @@ CREDENTIAL_KEYS = (
 _UNDOTTED = tuple(key.replace(".", "") for key in CREDENTIAL_KEYS)
 """The same for a name without punctuation: a dot that somebody writes may be heeded as little as a space."""
 
+_SHOWING = frozenset("GetBaseReport GetConfiguration GetReport GetVariables SetVariableMonitoring".split())
+"""What has a station show what it is configured with, secrets too: at once, or in NotifyReport and NotifyEvent."""
 _CREDENTIAL_ACTIONS = frozenset({"CertificateSigned", "InstallCertificate", "DeleteCertificate", "SetNetworkProfile"})
 _ROOTS = frozenset({"ManufacturerRootCertificate", "MORootCertificate", "V2GRootCertificate"})
 _OF_OTHERS: dict[tuple[str, str], frozenset[str]] = {
@@ -132,8 +134,9 @@ class Permit:
         return self._judge_keys(version, call, allowed=True)
 
     def _judge_wrapped(self, version: str, call: Call, inside: Call) -> Judgement:
-        """Judge a command inside a DataTransfer: what would be taken apart or kept private is refused."""
-        if inside.action == call.action or not isinstance(self.judge(version_inside(version, call), inside), Pass):
+        """Judge a command inside a DataTransfer: what would be taken apart, kept private or veiled is refused."""
+        is_beyond = inside.action == call.action or (not self.credentials and inside.action in _SHOWING)
+        if is_beyond or not isinstance(self.judge(version_inside(version, call), inside), Pass):
             why = f"permit {self.name}: {inside.action} is not allowed inside {call.action[:100]} either"
             return Refuse(refusal(version, call), why)
         return Pass()

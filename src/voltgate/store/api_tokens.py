@@ -81,10 +81,11 @@ class ApiTokens:
             await self._announce(connection, name)
             return bool(gone.rowcount)
 
-    async def change(self, name: str, **values: Any) -> bool:
-        """Change these values of a token; tell whether there is one."""
+    async def change(self, name: str, known: bytes, **values: Any) -> bool:
+        """Change these values of a token; tell whether there is one, and its digest is the one that is known."""
+        which = (api_tokens.c.name == name, api_tokens.c.digest == known)
         async with self._in_time(), self._engine.begin() as connection:
-            found = await connection.execute(update(api_tokens).where(api_tokens.c.name == name).values(**values))
+            found = await connection.execute(update(api_tokens).where(*which).values(**values))
             await self._announce(connection, name)
             return bool(found.rowcount)
 

@@ -33,8 +33,8 @@ class Table(Protocol):
     async def add(self, record: TokenRecord) -> bool:
         """Add one; return whether there was none of its name."""
 
-    async def change(self, name: str, **values: Any) -> bool:
-        """Change these values of one; return whether there is one."""
+    async def change(self, name: str, known: bytes, **values: Any) -> bool:
+        """Change these values of one; return whether there is one, and its digest is the one that is known."""
 
     async def note_use(self, used: Mapping[str, float]) -> None:
         """Write down when these were used last, by name."""
@@ -67,7 +67,10 @@ class IssuedTokens:
     async def read(self) -> None:
         """Read them again. Raises StoreAway; then the former ones stay valid."""
         async with self._changing:
-            self._replace({record.name: record for record in await self._table.read() if self._is_known(record)})
+            await self._read()
+
+    async def _read(self) -> None:
+        self._replace({record.name: record for record in await self._table.read() if self._is_known(record)})
 
     def _is_known(self, record: TokenRecord) -> bool:
         """Return whether a row is one of this version; another stays as it is, lets nobody in, and is logged once."""
@@ -110,22 +113,21 @@ class IssuedTokens:
         The new one ends after so many seconds; None: when the former one would have. Raises Ended, StoreAway.
         """
         async with self._changing:
-            former = self._records.get(name)
-            if former is None:
-                return None
-            token, now = fresh(), self._wall()
-            if lasts is None and former.until is not None and former.until <= now:
-                raise Ended
-            changed: dict[str, Any] = {
-                "digest": digest_of(token),
-                "until": former.until if lasts is None else now + lasts,
-                "former": former.digest,
-                "former_until": min(now + overlap, former.until or math.inf),
-            }
-            if not await self._table.change(name, **changed):
-                return None
-            self._replace({**self._records, name: replace(former, **changed)})
-        return token
+            while (former := self._records.get(name)) is not None:
+                token, now = fresh(), self._wall()
+                if lasts is None and former.until is not None and former.until <= now:
+                    raise Ended
+                changed: dict[str, Any] = {
+                    "digest": digest_of(token),
+                    "until": former.until if lasts is None else now + lasts,
+                    "former": former.digest,
+                    "former_until": min(now + overlap, former.until or math.inf),
+                }
+                if await self._table.change(name, former.digest, **changed):
+                    self._replace({**self._records, name: replace(former, **changed)})
+                    return token
+                await self._read()  # another gateway has rotated or deleted it
+        return None
 
     def used(self, name: str) -> float | None:
         """Return when a token was used last, in seconds since 1970; None: never."""

@@ -9,7 +9,7 @@ import pytest
 from tests.relay.policies.test_commands import PROFILE, asks
 from tests.relay.policies.test_transactions_2x import EMPLOYEE, GUEST, event, happens
 from tests.relay.policies.test_transactions_2x import split as split_2x
-from tests.relay.policies.test_transactions_16 import OTHER, split, starts, told
+from tests.relay.policies.test_transactions_16 import OTHER, START, split, starts, told
 from tests.relay.stage import Stage, one
 from voltgate.relay.permit import CHARGE, Permit
 
@@ -115,6 +115,16 @@ def test_the_only_backend_limits_what_it_names() -> None:
     stage = Stage(one("a"), backends={"a": {"permit": CHARGE}})
     stage.up("a")
     assert [sets_16(stage, "a", place, 99) for place in (0, 1)] == [True, True]
+    number = starts(stage, "a", 5)
+    assert [sets_16(stage, "a", place, number) for place in (0, 1, 2)] == [True, True, True]
+
+
+def test_a_transaction_that_names_no_connector() -> None:
+    """One that a station says to run at connector 0 may be at any: what may end it there is refused."""
+    stage = split(backends={"a": {"permit": Permit("p", ("*",))}, "b": {"permit": CHARGE}})
+    starts(stage, "b", 5, START | {"connectorId": 0})
+    told(stage, "a", 40, START | {"connectorId": 0})
+    assert asks(stage, "a", "UnlockConnector", {"connectorId": 2}) == {"status": "UnlockFailed"}
 
 
 @pytest.mark.parametrize("place", [-1, 0])

@@ -58,6 +58,7 @@ def is_refused(stage: Stage, name: str, action: str, payload: bytes) -> bool:
     ("action", "fields"),
     [
         ("Reset", {"type": "Hard", "connectorId": 2}),
+        ("Reset", {"type": "Hard", "evseId": 2}),
         ("Reset", {"type": "OnIdle"}),
         ("Reset", {"Type": "Hard"}),
         ("ChangeAvailability", {"connectorId": 1, "type": "inoperative"}),

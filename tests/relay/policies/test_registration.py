@@ -10,7 +10,7 @@ from tests.relay.calls import BEAT, BOOT, RESET, START, boots
 from tests.relay.stage import Stage, one
 from voltgate.ocpp.messages import Call, Reply
 from voltgate.relay.events import CommandRefused
-from voltgate.relay.permit import Permit
+from voltgate.relay.permit import EVERYTHING, FULL, Permit
 from voltgate.relay.records import AuditRecord
 
 VERSIONS = ("ocpp1.6", "ocpp2.0.1", "ocpp2.1")
@@ -78,6 +78,21 @@ def test_a_pending_station_starts_and_stops_nothing(version: str) -> None:
         assert "it is pending" in refused(stage, action, {"idTag": "77"})
     stage["b"].sends(*RESET)
     stage.station.gets([*RESET])
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("permit", [FULL, EVERYTHING])
+def test_a_start_inside_a_data_transfer(version: str, permit: Permit) -> None:
+    """What must wait until the station is accepted waits inside a DataTransfer as well."""
+    stage = shared(version, backends={"b": {"permit": permit}})
+    told(stage, "Pending")
+    for action in REMOTE[version]:
+        for wrapped in (action, f" {action}.req", f"{action}-Signed"):
+            asked = {"vendorId": "v", "messageId": wrapped, "data": '{"idTag":"77"}'}
+            assert f"{action} must wait" in refused(stage, "DataTransfer", asked)
+    vendors = {"vendorId": "v", "messageId": "own"}
+    stage["b"].sends(2, "c", "DataTransfer", vendors)
+    stage.station.gets([2, "c", "DataTransfer", vendors])
 
 
 def test_a_caller_of_the_api_asks_a_rejected_station() -> None:
@@ -315,6 +330,19 @@ def test_nothing_else_before_acceptance(version: str, status: str) -> None:
     action = START[2] if version == "ocpp1.6" else "TransactionEvent"
     stage.station.sends(2, "s", action, START[3])
     stage["a"].gets([2, "s", action, START[3]])
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("status", ["Pending", "Rejected"])
+def test_nothing_inside_a_data_transfer_before_acceptance(version: str, status: str) -> None:
+    """What a station that is not accepted wraps in a DataTransfer is refused as that, whatever it is."""
+    stage = shared(version)
+    told(stage, status)
+    for wrapped in ("StartTransaction", "StopTransaction", "TransactionEvent", "BootNotification", "Heartbeat"):
+        stage.station.sends(2, "1", "DataTransfer", {"vendorId": "v", "messageId": wrapped, "data": {"idTag": "04EM"}})
+        stage.station.gets(REFUSED)
+        stage["a"].gets()
+        stage["b"].gets()
 
 
 @pytest.mark.parametrize(
