@@ -36,7 +36,7 @@ async def test_the_page_names_the_metrics_that_there_are(tmp_path: Path) -> None
         }
         async with running(tmp_path, document):
             body = (await get(http, "/metrics")).body + await page_of_workers(tmp_path)
-    families = set(re.findall(r"^# TYPE (\w+)", body, re.MULTILINE))
-    named = set(re.findall(r"\bvoltgate_\w+", PAGE.read_text()))
-    assert {name for name in families if name.startswith("voltgate_")} == families
-    assert named == families
+    kinds = dict(re.findall(r"^# TYPE (\w+) (\w+)", body, re.MULTILINE))
+    named = set(re.findall(r"\b(?:voltgate|process)_[a-z_]+", PAGE.read_text()))
+    assert named == kinds.keys()
+    assert {name for name, kind in kinds.items() if kind == "counter"} == {name for name in kinds if "_total" in name}

@@ -60,7 +60,7 @@ def test_all_tell_of_the_same_events(tmp_path: Path, monkeypatch: pytest.MonkeyP
     parts = Composition(ActiveConfiguration(read(file, {})))
     lines: list[tuple[str, dict[str, object]]] = []
     monkeypatch.setattr(logs.log, "log", lambda level, line, **more: lines.append((line, more)))
-    made = [event(*("Local" for _ in fields(event))) for event in EVENTS]
+    made = [event(*(1 if field.name == "days" else "Local" for field in fields(event))) for event in EVENTS]
     for each in made:
         parts.happened(each)
     assert parts.notifier.faults == {}

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client import ProcessCollector
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, InfoMetricFamily
+from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from voltgate import __version__
 from voltgate.ocpp.counts import FAULTS, Counts
 from voltgate.relay.backend import Backend
 from voltgate.relay.tallies import BUCKETS, Tallies
@@ -81,9 +85,13 @@ class VoltgateCollector(Collector):
 
     def __init__(self, sources: Sources) -> None:
         self._sources = sources
+        self._process = ProcessCollector(registry=None)
 
-    def collect(self) -> Iterator[CounterMetricFamily | GaugeMetricFamily | HistogramMetricFamily]:
-        """Yield all metric families."""
+    def collect(self) -> Iterator[Metric]:
+        """Yield all metric families: those of Voltgate, and what every Prometheus knows of a process."""
+        build = {"version": __version__, "python": platform.python_version()}
+        yield InfoMetricFamily("voltgate_build", "What runs", build)
+        yield from self._process.collect()
         backends = list(self._sources.backends())
         yield from self._sizes(backends)
         yield from _calls(backends)
@@ -98,20 +106,17 @@ class VoltgateCollector(Collector):
         yield from _dials(self._sources.dials())
         away = self._sources.names()
         yield GaugeMetricFamily("voltgate_names_away", "Hosts of backends that cannot be looked up", away)
-        for name, value in self._sources.store().items():
-            yield GaugeMetricFamily(f"voltgate_store_{name}", "The database: " + name.replace("_", " "), value)
-        for name, value in self._sources.soap().items():
-            yield GaugeMetricFamily(f"voltgate_soap_{name}", "SOAP: " + name.replace("_", " "), value)
-        for name, value in self._sources.cluster().items():
-            yield GaugeMetricFamily(f"voltgate_cluster_{name}", "The cluster: " + name.replace("_", " "), value)
-        for name, value in self._sources.csms().items():
-            yield GaugeMetricFamily(f"voltgate_csms_{name}", "The management system: " + name.replace("_", " "), value)
-        for name, value in self._sources.traces().items():
-            yield GaugeMetricFamily(f"voltgate_traces_{name}", "Spans: " + name.replace("_", " "), value)
-        for name, value in self._sources.messages().items():
-            yield GaugeMetricFamily(f"voltgate_messages_{name}", "The message log: " + name.replace("_", " "), value)
-        for name, value in self._sources.alerts().items():
-            yield GaugeMetricFamily(f"voltgate_alerts_{name}", "Alerts: " + name.replace("_", " "), value)
+        sources = self._sources
+        for prefix, what, numbers in (
+            ("store", "The database", sources.store),
+            ("soap", "SOAP", sources.soap),
+            ("cluster", "The cluster", sources.cluster),
+            ("csms", "The management system", sources.csms),
+            ("traces", "Spans", sources.traces),
+            ("messages", "The message log", sources.messages),
+            ("alerts", "Alerts", sources.alerts),
+        ):
+            yield from _numbers(f"voltgate_{prefix}_", what, numbers())
         yield _messages(self._sources.alert_messages())
         yield from self._ends()
         claims = GaugeMetricFamily("voltgate_claims", "Stations that a backend claims", labels=["backend"])
@@ -182,6 +187,13 @@ class VoltgateCollector(Collector):
             refusals.add_metric([str(status), reason], number)
         yield refusals
         yield _counter("voltgate_events", "What happened to stations and legs", "event", self._sources.events)
+
+
+def _numbers(prefix: str, what: str, numbers: Mapping[str, float]) -> Iterator[CounterMetricFamily | GaugeMetricFamily]:
+    """Yield numbers of one part: those are counters that say so by their name."""
+    for name, value in numbers.items():
+        family = CounterMetricFamily if name.endswith("_total") else GaugeMetricFamily
+        yield family(prefix + name, f"{what}: {name.removesuffix('_total').replace('_', ' ')}", value)
 
 
 def _counter(name: str, text: str, label: str, numbers: Mapping[str, int]) -> CounterMetricFamily:
