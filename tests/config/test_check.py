@@ -418,6 +418,15 @@ def test_a_table_over_several_lines(tmp_path: Path, text: str, hinted: bool) -> 
     assert ("a table in { } ends on its line" in said) is hinted
 
 
+def test_a_gateway_that_lets_nobody_in(tmp_path: Path) -> None:
+    """Without entries, claims and a policy for strangers every station is refused: that is said."""
+    nobody = GOOD.replace('[[stations]]\nmatch = "*"\n', "")
+    (found,) = warnings(tmp_path, nobody)
+    assert "unknown.policy: every station is refused" in found
+    for more in ('[unknown]\npolicy = "quarantine"\n', "[backends.main.claims]\nstations = ['CP*']\n"):
+        assert not [each for each in warnings(tmp_path, nobody + more) if "every station" in each]
+
+
 def test_which_entries_never_match(tmp_path: Path) -> None:
     """An entry that matches no more than one before it is named with that one; one identity precedes any pattern."""
     entries = ("match = 'CP*'", "identity = 'CP1'", "match = 'cp*'", "identity = 'cp1'", "match = '*'", "match = 'X*'")

@@ -17,7 +17,7 @@ from voltgate.config.listen import Address
 from voltgate.config.oidc_checks import check_oidc
 from voltgate.config.permits import PRESETS, Permit
 from voltgate.config.problems import did_you_mean
-from voltgate.config.proofs import CLAIMED, check_proofs
+from voltgate.config.proofs import CLAIMED, check_proofs, claimants
 from voltgate.config.routes import Route, Rule
 from voltgate.config.security_checks import check_security
 from voltgate.config.stations import StationEntry
@@ -349,6 +349,15 @@ def _unknown(draft: Draft) -> Iterator[Finding]:
             yield Finding(("unknown", "route"), f'has no meaning with policy = "{unknown.policy}"', warning=True)
     elif unknown.policy == "route" and len(draft.names("routes")) != 1:
         yield Finding(("unknown", "policy"), '"route" needs route')
+    if unknown.policy == "refuse" and not draft.config.stations and not any(_may_have(draft)):
+        message = "every station is refused: write [[stations]], or policy"
+        yield Finding(("unknown", "policy"), f'{message} = "quarantine" to see who comes', warning=True)
+
+
+def _may_have(draft: Draft) -> Iterator[str]:
+    """Yield the backends that may have stations which no entry is for: they claim them, or keep a list of their own."""
+    yield from claimants(draft)
+    yield from (name for name, backend in draft.config.backends.items() if backend.local_url)
 
 
 # Sections that are never used.
