@@ -151,6 +151,7 @@ async def test_a_scheme_of_nobody(stage: Stage) -> None:
 async def test_rubbish_fills_no_log(stage: Stage) -> None:
     """What is no HTTP is answered 400, each time, and leaves no line."""
     async with api_of(stage, {"a": A}, routes={"main": None}) as (_, gateway):
+        await gateway.logged('"listening"')
         before = gateway.log
         for _ in range(50):
             with connected(gateway) as rubbish:

@@ -11,7 +11,7 @@ from tests.relay.stage import CALENDAR, START, Stage, one, playing
 from voltgate.ocpp.messages import FOREVER, Call, Error, Result, Unanswered
 from voltgate.relay.policies.validation import strictly
 from voltgate.relay.session import Session
-from voltgate.relay.tap import Overheard
+from voltgate.relay.tap import Heard, Overheard
 
 
 class Listener:
@@ -256,6 +256,41 @@ def test_a_backends_call_that_outlives_the_session_is_heard_once() -> None:
     stage.station.sends(3, "r1", {"status": "Accepted"})
     accepted = {"status": "Accepted"}
     assert listener.take() == [("to_station", "Reset", "a", accepted), ("from_backend", "Reset", "a", accepted)]
+
+
+class Notes:
+    """A recorder of all stations."""
+
+    def __init__(self) -> None:
+        self.taken: list[Heard] = []
+        self.take = self.taken.append
+
+    def wants(self, key: str, route: str) -> bool:
+        """Record everything."""
+        return True
+
+    def malformed(self, station: str, backend: str | None, at: float, text: bytes, why: str) -> None:
+        """Take what is no message."""
+
+
+def test_a_listener_takes_nothing_from_the_recorder() -> None:
+    """What is recorded is the same before somebody listens, meanwhile, and after that."""
+    stage, notes = playing("a"), Notes()
+    stage.ports.taps.recorder = notes
+    stage.session.look_for_taps()
+
+    def called() -> int:
+        stage.station.sends(2, "m1", "Heartbeat", {})
+        stage["a"].sends(3, "m1", {})
+        number = len(notes.taken)
+        notes.taken.clear()
+        return number
+
+    assert called() == 2
+    listener = Listener(stage)
+    assert (called(), len(listener.take())) == (2, 2)
+    listener.leaves()
+    assert (called(), listener.take()) == (2, [])
 
 
 def test_legs_outlive_the_last_listener() -> None:
