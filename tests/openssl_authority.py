@@ -34,11 +34,13 @@ subjectAltName = DNS:localhost, IP:127.0.0.1
 [station]
 basicConstraints = critical, CA:FALSE
 extendedKeyUsage = clientAuth
+[responder]
+extendedKeyUsage = OCSPSigning
 [req]
 distinguished_name = nobody
 [nobody]
 """
-_KEYS = {"ec": ["ec", "-pkeyopt", "ec_paramgen_curve:P-256"], "rsa": ["rsa:2048"]}
+_KEYS = {"ec": ["ec", "-pkeyopt", "ec_paramgen_curve:P-256"], "rsa": ["rsa:2048"], "ed25519": ["ed25519"]}
 
 
 class Pair(NamedTuple):
@@ -57,13 +59,13 @@ def openssl(*args: str | Path) -> None:
 class OpenSSLAuthority:
     """An authority in a folder of its own; without a `signer` it signs itself."""
 
-    def __init__(self, folder: Path, name: str, signer: OpenSSLAuthority | None = None) -> None:
+    def __init__(self, folder: Path, name: str, signer: OpenSSLAuthority | None = None, kind: str = "ec") -> None:
         folder.mkdir(parents=True)
         self.folder, self.certificate, self._signer = folder, folder / "ca.pem", signer
         self._configuration = folder / "openssl.cnf"
         self._configuration.write_text(_CONFIGURATION.format(folder=folder))
         (folder / "index.txt").touch()
-        request, key = self._request(f"/CN={name}", "ec", folder / "ca.key")
+        request, key = self._request(f"/CN={name}", kind, folder / "ca.key")
         if signer is None:
             args = ["-x509", "-key", key, "-days", "30", "-subj", f"/CN={name}", "-extensions", "authority"]
             openssl("req", "-config", self._configuration, *args, "-out", self.certificate)
@@ -82,15 +84,31 @@ class OpenSSLAuthority:
         openssl("ca", "-config", self._configuration, *args)
 
     def issue(
-        self, identity: str, organization: str = "Example", kind: str = "ec", *, file: str = "", ended: bool = False
+        self,
+        identity: str,
+        organization: str = "Example",
+        kind: str = "ec",
+        *,
+        file: str = "",
+        ended: bool = False,
+        responder: str = "",
+        extensions: str = "",
     ) -> Pair:
-        """Make a key ("ec" or "rsa") and its certificate, which goes with that of an authority between."""
+        """Make a key ("ec" or "rsa") and its certificate, which goes with that of an authority between.
+
+        `responder` is the URL at which it says that OCSP is spoken.
+        """
         key = self.folder / f"{file or identity}.key"
         subject = f"/O={organization}/CN={identity}" if organization else f"/CN={identity}"
         request, _ = self._request(subject, kind, key)
         times = ["-startdate", "20200101000000Z", "-enddate", "20200201000000Z"] if ended else []
         certificate = key.with_suffix(".pem")
-        self.sign(request, certificate, "gateway" if identity == "localhost" else "station", *times)
+        if responder:
+            more = key.with_suffix(".ext")
+            more.write_text(f"[station]\nextendedKeyUsage = clientAuth\nauthorityInfoAccess = OCSP;URI:{responder}\n")
+            times += ["-extfile", str(more)]
+        section = extensions or ("gateway" if identity == "localhost" else "station")
+        self.sign(request, certificate, section, *times)
         if self._signer is not None:
             certificate.write_text(certificate.read_text() + self.certificate.read_text())
         return Pair(certificate, key)

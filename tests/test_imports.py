@@ -50,6 +50,7 @@ ONLY = {"gateway": {"carriers": frozenset({"carriers.handshake"})}}
 """Modules of a part that are all that another may know of it: the gateway works with any carrier."""
 
 INSIDE = (
+    ("certificate_events",),
     (
         "admission",
         "events",

@@ -6,9 +6,9 @@ import pytest
 
 from voltgate.alerts.catalogue import ALERTS, SEED
 from voltgate.alerts.kind import AlertKind, details
+from voltgate.relay.certificate_events import CertificateExpiring
 from voltgate.relay.event_list import EVENTS
 from voltgate.relay.events import (
-    CertificateExpiring,
     DiskFilling,
     Event,
     LegDown,

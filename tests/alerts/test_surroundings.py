@@ -9,9 +9,8 @@ import pytest
 from voltgate.alerts.catalogue import ALERTS
 from voltgate.alerts.lengths import Lengths
 from voltgate.alerts.surroundings import CertificateWatch, DatabaseWatch, DiskWatch, JournalWatch, NodeWatch
+from voltgate.relay.certificate_events import CertificateExpiring, CertificateRenewed
 from voltgate.relay.events import (
-    CertificateExpiring,
-    CertificateRenewed,
     DatabaseAway,
     DatabaseBack,
     DiskFilling,

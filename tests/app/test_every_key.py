@@ -464,6 +464,17 @@ ROWS: Mapping[type[BaseModel], Mapping[str, Row]] = {
             lambda r: [Path(each).name for each in listener(r).settings.revocation_lists],
             beside={"listen.stations.0.client_authority": "a.pem"},
         ),
+        "ocsp": Row(
+            "hard",
+            lambda r: None if (asked := listener(r).settings.ocsp) is None else asked.required,
+            True,
+            beside={"listen.stations.0.client_authority": "a.pem"},
+        ),
+        "ocsp_url": Row(
+            "http://ocsp.example",
+            lambda r: None if (asked := listener(r).settings.ocsp) is None else asked.url,
+            beside={"listen.stations.0.client_authority": "a.pem", "listen.stations.0.ocsp": "soft"},
+        ),
         "lenient_upgrade": Row(True, lambda r: listener(r).settings.lenient_upgrade),
         "lenient_path": Row(False, lambda r: listener(r).settings.lenient_path),
     },

@@ -23,11 +23,10 @@ from tests.harness.waiting import until
 from voltgate.app import monitoring
 from voltgate.cluster.ports import Node, Orphan
 from voltgate.ocpp.messages import Call, Result
+from voltgate.relay.certificate_events import CertificateExpiring, CertificateRenewed
 from voltgate.relay.events import (
     BackendAway,
     BackendBack,
-    CertificateExpiring,
-    CertificateRenewed,
     DatabaseAway,
     DatabaseBack,
     DiskFilling,

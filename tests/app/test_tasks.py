@@ -326,6 +326,7 @@ BEGUN = {
     ("csms/signing.py", "_sign"): "one request of a station; a fault is one of the supervised task",
     ("csms/uploads.py", "address"): "one file of the folder, for who waits for it",
     ("csms/uploads.py", "take_back"): "one file of the folder, for who waits for it",
+    ("directory/revocation.py", "status"): "one question about a certificate, within its time; a fault is its askers'",
     ("directory/hashes.py", "__init__"): "threads that verify passwords; what is raised there its asker gets",
     ("web/station_security.py", "change_password"): "one hash, for who waits for it",
     ("leaving.py", "let_all_go"): "the farewell to one station, within the grace",

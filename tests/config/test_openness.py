@@ -292,6 +292,9 @@ def test_certificates_of_whom(tmp_path: Path) -> None:
         "listen.stations[0].organizations",
         "listen.stations[0].revocation_lists",
     ]
+    for ocsp, weak in (("soft", ["listen.stations[0].ocsp"]), ("hard", [])):
+        asked = text.replace('"ca.pem" ', f'"ca.pem", organizations = ["Ours"], ocsp = "{ocsp}" ')
+        assert [line.split(": ")[1] for line in told(tmp_path, asked)["weak"]] == weak
 
 
 def test_claimed_stations_prove_nothing(tmp_path: Path) -> None:

@@ -27,6 +27,8 @@ PLAIN = 'url = "ws://127.0.0.1:9000"'
 SECURE = 'url = "wss://127.0.0.1:9000", certificate = "a.pem", key = "a.key"'
 TRUSTING = SECURE + ', client_authority = "authority.pem"'
 PROXIED = PLAIN + ', trusted_proxies = ["127.0.0.1"]'
+BEHIND = SECURE + ', trusted_proxies = ["127.0.0.1"], proxy_protocol = true'
+HASHED = 'auth_lookup = "http://m/{station}"\ncertificate_lookup = "http://m/{hash}"'
 
 
 def written(tmp_path: Path, listener: str, entry: str = "") -> Path:
@@ -49,6 +51,9 @@ def found(tmp_path: Path, listener: str, entry: str) -> list[str]:
     [
         (TRUSTING + ', security_profiles = [2, 3], organizations = ["O"]', 'organizations = ["P"]'),
         (TRUSTING + ', revocation_lists = ["revoked.pem"]', "security_profiles = [3]"),
+        (TRUSTING + ', ocsp = "hard", ocsp_url = "https://ocsp.example/a"', "security_profiles = [3]"),
+        (PROXIED + ', client_authority = "authority.pem", ocsp = "soft"', "security_profiles = [3]"),
+        (BEHIND + ', client_authority = "authority.pem", ocsp = "soft"', HASHED),
         (PROXIED + ", security_profiles = [3]", 'organizations = ["P"]'),
         (PLAIN, "security_profiles = [0]"),
         (PLAIN, 'security_profiles = [0, 1]\npassword = "sixteen-letters-"'),
@@ -72,6 +77,21 @@ def test_what_can_be_met(tmp_path: Path, listener: str, entry: str) -> None:
         (TRUSTING + ', revocation_lists = ["a.pem"]', "", "holds no revocation list"),
         (TRUSTING + ', revocation_lists = ["none.pem"]', "", "cannot read"),
         (SECURE + ', client_authority = "a.key"', "", "holds no certificate of an authority"),
+        (PLAIN + ', client_authority = "authority.pem"', "", "is for a wss:// listener"),
+        (PLAIN + ', client_authority = "authority.pem", ocsp = "soft"', "", "is for a wss:// listener"),
+        (PROXIED + ', client_authority = "authority.pem"', "", "is for a wss:// listener"),
+        (
+            PROXIED + ', client_authority = "authority.pem", ocsp = "soft", revocation_lists = ["revoked.pem"]',
+            "",
+            "revocation_lists: is for a wss:// listener: the proxy reads them",
+        ),
+        (SECURE + ', ocsp = "hard"', "", "ocsp: needs client_authority"),
+        (PROXIED + ', ocsp = "hard"', "", "ocsp: needs client_authority"),
+        (TRUSTING + ', ocsp_url = "http://ocsp.example"', "", "ocsp_url: has no meaning without ocsp"),
+        (TRUSTING + ', ocsp = "on"', "", "ocsp"),
+        (TRUSTING + ', ocsp = "soft", ocsp_url = "ldap://ocsp.example"', "", "ocsp_url: must be a URL that starts"),
+        (TRUSTING + ', ocsp = "soft", ocsp_url = "http://us:er@ocsp.example"', "", "must not contain a user name"),
+        (PROXIED + ', client_authority = "authority.pem", ocsp = "soft"', HASHED, "have the proxy ask"),
         (PLAIN, "security_profiles = [3]", "no listener takes security profile 3"),
         (SECURE, "security_profiles = [3]", "no listener takes security profile 3"),
         (PLAIN, "security_profiles = [1]", "needs password or password_hook"),

@@ -18,10 +18,10 @@ from voltgate.alerts.records import Alert, Policy, StoredMute
 from voltgate.alerts.rules import Hours, Mute, Rule, Rules, Whom
 from voltgate.alerts.writing import Author
 from voltgate.app.database import upgrade
+from voltgate.relay.certificate_events import CertificateExpiring
 from voltgate.relay.events import (
     BackendAway,
     BackendBack,
-    CertificateExpiring,
     ClockRight,
     ClockWrong,
     CommandRefused,

@@ -68,7 +68,7 @@ logs.log.info("three", threads=[thread.daemon for thread in threading.enumerate(
 
 
 _ENDS = """
-from voltgate.relay.events import CertificateExpiring
+from voltgate.relay.certificate_events import CertificateExpiring
 from voltgate.telemetry import logs
 logs.configure("info", "json")
 lines = logs.Lines(None, None)
@@ -155,7 +155,8 @@ def test_a_stranger_writes_nothing_on_a_terminal() -> None:
 
 _REFUSED = """
 from voltgate.ocpp.wheel import Wheel
-from voltgate.relay.events import CertificateRefused, StationRefused
+from voltgate.relay.certificate_events import CertificateRefused, CertificateUnasked
+from voltgate.relay.events import StationRefused
 from voltgate.telemetry import logs
 logs.configure("info", "json")
 wheel, now = Wheel(0.0), 0.0
@@ -169,6 +170,7 @@ def wait(seconds):
 for each in range(1, 1001):
     dials(address=f"2001:db8::{each:x}", reason=f"wrong: {each}")
     lines.write(CertificateRefused("wss", "192.0.2.1", "expired"))
+    lines.write(CertificateUnasked("wss", "192.0.2.1", f"CP{each}", "away"))
 for other in ({"station": "CP2"}, {"address": "2001:db8:0:1::1"}, {"status": 403}, {"reason": "another"}):
     dials(**other)
 lines.write(CertificateRefused("wss", "192.0.2.1", "revoked"))
@@ -191,16 +193,18 @@ def test_refused_handshakes_of_one_kind_are_merged() -> None:
     lines = list(map(json.loads, _logged(_REFUSED)))
     events = [line["event"] for line in lines]
     minute, many, end = (events.index(each) for each in ("a minute", "many", "the end"))
-    at_once = ["station refused", "certificate of a station refused", *["station refused"] * 4]
-    assert events[:minute] == [*at_once, "certificate of a station refused"]
+    refused, certificate = "station refused", "certificate of a station"
+    at_once = [refused, f"{certificate} refused", f"{certificate} not asked about", *[refused] * 4]
+    assert events[:minute] == [*at_once, f"{certificate} refused"]
     assert not any("times" in line for line in lines[:minute])
     assert [(line["reason"], line["times"]) for line in lines[minute + 1 : many]] == [
         ("wrong: 1000 (999 times within a minute)", 999),
         ("expired (999 times within a minute)", 999),
+        ("away (999 times within a minute)", 999),
     ]
     told = [(line["station"], line.get("times", 1)) for line in lines[many + 1 : end]]
-    assert told[:-1] == [(f"X{each}", 1) for each in range(99)]
-    assert told[-1] == ("X199", 101)
+    assert told[:-1] == [(f"X{each}", 1) for each in range(98)]
+    assert told[-1] == ("X199", 102)
     assert "as others of several kinds" in lines[end - 1]["reason"]
     assert [line.get("times", 1) for line in lines[end + 1 :]] == [1, 1, 1]
 

@@ -26,14 +26,13 @@ from voltgate.alerts.kind import (
 )
 from voltgate.alerts.texts import TEXTS
 from voltgate.alerts.thresholds import DEFAULT, Thresholds
+from voltgate.relay.certificate_events import CertificateExpiring, CertificateRenewed
 from voltgate.relay.event_list import EVENTS, Severity
 from voltgate.relay.events import (
     BackendAway,
     BackendBack,
     BackendFailing,
     BackendSound,
-    CertificateExpiring,
-    CertificateRenewed,
     ClaimContested,
     ClockRight,
     ClockWrong,

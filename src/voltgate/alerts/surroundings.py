@@ -6,9 +6,8 @@ from collections.abc import Container, Iterable, Iterator, Mapping
 from datetime import datetime
 
 from voltgate.alerts.thresholds import DEFAULT, Thresholds
+from voltgate.relay.certificate_events import CertificateExpiring, CertificateRenewed
 from voltgate.relay.events import (
-    CertificateExpiring,
-    CertificateRenewed,
     DatabaseAway,
     DatabaseBack,
     DiskFilling,

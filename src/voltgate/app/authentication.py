@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 from math import ceil
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from voltgate.carriers.handshake import Certified, Handshake, Refused
@@ -15,6 +16,7 @@ from voltgate.carriers.websocket.reaching import Attempt
 from voltgate.carriers.websocket.resolver import Resolver
 from voltgate.config import Config
 from voltgate.directory import certificates
+from voltgate.directory.asking import Undecided
 from voltgate.directory.hook import Hook
 from voltgate.directory.lookup import Lookup, Shown
 from voltgate.directory.passwords import MISSING, Denied, Passwords
@@ -23,12 +25,23 @@ from voltgate.directory.security import StationSecurity
 from voltgate.directory.stations import Station
 from voltgate.directory.throttle import Throttle
 from voltgate.ocpp.folding import folding
+from voltgate.relay.certificate_events import CertificateUnasked
+from voltgate.relay.events import Listen
+
+if TYPE_CHECKING:
+    from voltgate.directory.revocation import Revocation
 
 _A_PAGE = Refused(403, "A web page that is not of this machine may come as no station that nobody has made known")
-_BLIND = Refused(503, "The database is away: nobody knows how this station may come", (("Retry-After", "10"),))
+_LATER = (("Retry-After", "10"),)
+_BLIND = Refused(503, "The database is away: nobody knows how this station may come", _LATER)
 _LOWER = (
     "This station comes with security profile {}, below the {} that it has come with before: an operator can let it"
 )
+_REVOKED = {
+    "revoked": "The certificate of the station was revoked",
+    "unknown": "The authority does not know the certificate of the station",
+}
+_UNASKED = "Nobody can say whether the certificate of the station was revoked: {}"
 _SWITCHING, _NO = 101, (401, 403)
 """What a backend lets a station in with, and what it says to one that has not proved who it is."""
 _CHALLENGE = ("WWW-Authenticate", 'Basic realm="voltgate"')
@@ -37,19 +50,31 @@ _CHALLENGE = ("WWW-Authenticate", 'Basic realm="voltgate"')
 class Authentication:
     """Checks stations' credentials; verified passwords and failures are kept over changes of the configuration.
 
-    `names` looks up the hosts of password hooks and of registries; `security` is what is known besides.
+    `names` looks up the hosts of password hooks, registries and OCSP responders; `security` is what is known besides.
+    `listen` hears of stations that were let in without an answer of a responder.
     """
 
-    def __init__(self, names: Resolver | None = None, security: StationSecurity | None = None) -> None:
+    def __init__(
+        self, names: Resolver | None = None, security: StationSecurity | None = None, listen: Listen = lambda _: None
+    ) -> None:
         self._throttle = Throttle(0)
         self.security = StationSecurity(time.time) if security is None else security
-        reach = partial(Attempt, names or Resolver())
+        self._listen = listen
+        reach = self._reach = partial(Attempt, names or Resolver())
         self._passwords = Passwords(self._throttle, time.monotonic, Hook(reach), Lookup(reach), kept=self.security)
+
+    @cached_property
+    def _revocation(self) -> Revocation:
+        from voltgate.directory.revocation import Revocation  # noqa: PLC0415 - cryptography is large, and few need it
+
+        return Revocation(self._reach, time.monotonic, time.time)
 
     def follow(self, config: Config) -> None:
         """Apply a configuration."""
         self._throttle.per_minute = config.limits.failed_logins
         self._passwords.case_sensitive = config.directory.case_sensitive
+        if any(listener.ocsp != "off" for listener in config.listen.stations):
+            _ = self._revocation  # imported now, and not while stations come
 
     async def check(self, station: Station, handshake: Handshake) -> Refused | Arrival:
         """Return with which security profile a station is admitted, or why it is refused."""
@@ -77,7 +102,21 @@ class Authentication:
             came = replace(came, proven=station.checked and not came.by_registry)
         if came.profile < least and not came.by_registry:
             return Refused(403, _LOWER.format(came.profile, least))
-        return came
+        return await self._revoked(station, handshake) or came
+
+    async def _revoked(self, station: Station, handshake: Handshake) -> Refused | None:
+        """Return why a station is refused whose certificate may have been revoked; None if its listener lets it in."""
+        ocsp, shown = handshake.ocsp, handshake.certificate
+        if ocsp is None or not (shown.chain or shown.fingerprint):
+            return None
+        try:
+            status = await self._revocation.status(shown.chain or (shown.leaf,), ocsp.authorities, ocsp.url)
+        except Undecided as why:
+            if ocsp.required:
+                return Refused(503, _UNASKED.format(why), _LATER)
+            self._listen(CertificateUnasked(handshake.listener, handshake.address, station.identity, str(why)))
+            return None
+        return None if status == "good" else Refused(403, _REVOKED[status])
 
     def came(self, station: Station, arrival: Arrival) -> None:
         """Note that a station has come in: with no lower profile from now on."""
@@ -105,6 +144,8 @@ class Authentication:
     def close(self) -> None:
         """Stop checking."""
         self._passwords.close()
+        if "_revocation" in self.__dict__:
+            self._revocation.close()
 
 
 def _shown(certificate: Certified, *, secure: bool) -> Shown:

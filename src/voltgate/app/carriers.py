@@ -49,7 +49,8 @@ from voltgate.ocpp.soap.names import VERSIONS
 from voltgate.ocpp.wheel import Wheel
 from voltgate.relay.backend import Endpoint
 from voltgate.relay.carrier import Carrier
-from voltgate.relay.events import CertificateRefused, Listen
+from voltgate.relay.certificate_events import CertificateRefused
+from voltgate.relay.events import Listen
 from voltgate.relay.rule import CLAIMANT
 
 _AROUND = 64 << 10

@@ -103,7 +103,7 @@ class Composition:
             self.supervision,
         )
         security = security_of(self.database)
-        self.surroundings = Surroundings(register, Authentication(self.carriers.names, security))
+        self.surroundings = Surroundings(register, Authentication(self.carriers.names, security, self.happened))
         self.monitoring = Monitoring(
             lambda: active.config,
             lambda: self.gateway,

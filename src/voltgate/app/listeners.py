@@ -10,11 +10,11 @@ from typing import NamedTuple, TypeAlias
 
 import structlog
 
-from voltgate.carriers.handshake import Handshake
+from voltgate.carriers.handshake import Handshake, Ocsp
 from voltgate.carriers.websocket.limits import ListenerLimits
 from voltgate.carriers.websocket.link import Link, LinkSettings
 from voltgate.carriers.websocket.listener import Listener, ListenerSettings, context_of
-from voltgate.carriers.websocket.tls import Certificate
+from voltgate.carriers.websocket.tls import Certificate, authorities
 from voltgate.config import Config, listen
 
 log = structlog.get_logger("voltgate")
@@ -240,6 +240,14 @@ def _settings(section: listen.Address, config: Config) -> ListenerSettings:
         revocation_lists=tuple(map(str, section.revocation_lists)),
         profiles=None if section.security_profiles is None else frozenset(section.security_profiles),
         organizations=frozenset(section.organizations),
+        ocsp=_ocsp(section),
         lenient_path=section.lenient_path,
         lenient_upgrade=section.lenient_upgrade,
     )
+
+
+def _ocsp(section: listen.Listener) -> Ocsp | None:
+    """Return how it is asked whether certificates were revoked. Raise OSError."""
+    if section.ocsp == "off" or section.client_authority is None:
+        return None
+    return Ocsp(section.ocsp == "hard", section.ocsp_url or "", authorities(str(section.client_authority)))

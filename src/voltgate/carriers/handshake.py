@@ -19,6 +19,9 @@ class Certified:
     `until` is when it ends, in seconds since 1970. Of one that a trusted proxy has verified there is the
     `fingerprint`, its SHA-256 in base64, and the certificate itself, as DER (`leaf`), if the proxy hands it on.
     `is_bad`: one was shown that the proxy has not verified, or that cannot be read.
+
+    `chain`, as DER, is there where its authority is asked about it: the certificate shown here, and those that led from
+    it to an authority; of a TLS session that was resumed the certificate alone.
     """
 
     name: str = ""
@@ -27,6 +30,20 @@ class Certified:
     until: float | None = None
     leaf: bytes = field(default=b"", repr=False)
     is_bad: bool = False
+    chain: tuple[bytes, ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Ocsp:
+    """That a listener has it asked of an authority whether a certificate was revoked.
+
+    `required`: a station that cannot be asked about is refused. `url` is the responder; "": the one that the
+    certificate names. `authorities` are certificates of those that sign, as DER.
+    """
+
+    required: bool
+    url: str = ""
+    authorities: tuple[bytes, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +77,8 @@ class Handshake:
     """The security profiles of which its listener asks for one; None: for none."""
     organizations: frozenset[str] = frozenset()
     """Those of which its listener asks for one in a certificate."""
+    ocsp: Ocsp | None = None
+    """Whether its listener has it asked if a certificate was revoked."""
 
     @property
     def name(self) -> str:

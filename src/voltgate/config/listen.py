@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -124,9 +124,9 @@ class Listener(Address):
     )
     client_authority: FilePath | None = Field(
         default=None,
-        description="wss only. PEM file of authorities that sign stations' own certificates. A station that shows one "
-        "must have been signed by them; one that shows none is let in all the same, unless `auth_lookup` wants one. "
-        "Read again when it changes.",
+        description="wss only, or for `ocsp`. PEM file of authorities that sign stations' own certificates. A station "
+        "that shows one must have been signed by them; one that shows none is let in all the same, unless "
+        "`auth_lookup` wants one. Read again when it changes.",
     )
     security_profiles: Annotated[tuple[SecurityProfile, ...] | None, Field(strict=False)] = Field(
         default=None,
@@ -146,10 +146,28 @@ class Listener(Address):
         "one of each authority that signs, intermediate and root ones too, or no certificate is accepted. Read again "
         "when they change.",
     )
+    ocsp: Literal["off", "soft", "hard"] = Field(
+        default="off",
+        description="With `client_authority` only. Whether the authority of a station's certificate is asked if it was "
+        'revoked (OCSP): `"soft"`, and a station is let in when there is no answer; `"hard"`, and it is refused then, '
+        "with 503. Behind a proxy that ends TLS `client_authority` has the authorities that sign, too.",
+    )
+    ocsp_url: Text | None = Field(
+        default=None,
+        description="The responder that `ocsp` asks. Without: the one that the certificate names.",
+    )
     lenient_upgrade: bool = Field(
         default=False, description="Accept stations that leave out the header `Connection: Upgrade`."
     )
     lenient_path: bool = Field(default=True, description="Accept doubled slashes and a slash at the end of the path.")
+
+    @field_validator("ocsp_url")
+    @classmethod
+    def _asks(cls, url: str | None) -> str | None:
+        parts = None if url is None else split_url(url)
+        if parts is not None and (parts.scheme not in ("http", "https") or not parts.hostname):
+            raise ValueError("must be a URL that starts with http:// or https://")
+        return url
 
 
 class SoapListener(Address):

@@ -105,9 +105,15 @@ def _listener(path: Path, listener: Address, secure: str) -> Iterator[Judged]:
         if not listener.organizations:
             message = "not written: a station of any operator whom client_authority signs for is let in. Write your own"
             yield Judged("weak", (*path, "organizations"), message)
-        if not listener.revocation_lists:
-            message = "not written: a certificate that was revoked is good until it ends. Write the authorities' lists"
+        if not listener.revocation_lists and listener.ocsp == "off":
+            message = (
+                "not written: a certificate that was revoked is good until it ends. Write the authorities' lists, or "
+                'ocsp = "hard"'
+            )
             yield Judged("weak", (*path, "revocation_lists"), message)
+        elif not listener.revocation_lists and listener.ocsp == "soft":
+            message = '"soft": a certificate that was revoked is good while the responder is away. Write "hard"'
+            yield Judged("weak", (*path, "ocsp"), message)
 
 
 def _is_wide(network: Network) -> bool:

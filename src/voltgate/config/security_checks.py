@@ -19,24 +19,44 @@ _CERTIFICATE = 3
 def check_security(draft: Draft) -> Iterator[Finding]:
     """Yield what is wrong with security profiles and what they need, with positions of the draft."""
     listen = draft.config.listen
+    by_hash = any(entry.certificate_lookup is not None for entry in draft.config.stations)
     for number, listener in enumerate(listen.stations):
         yield from _listener(("listen", "stations", number), listener)
+        yield from _ocsp(("listen", "stations", number), listener, by_hash=by_hash)
     offered = frozenset[int]().union(*(_offers(listener) for listener in (*listen.stations, *listen.soap)))
     for number, entry in enumerate(draft.config.stations):
         yield from _entry(draft, ("stations", number), entry, offered)
 
 
 def _listener(path: Path, listener: Listener) -> Iterator[Finding]:
-    if listener.client_authority is not None and not listener.secure:
+    is_for_ocsp = listener.ocsp != "off" and bool(listener.trusted_proxies)
+    if listener.client_authority is not None and not listener.secure and not is_for_ocsp:
         yield Finding((*path, "client_authority"), f"is for a {listener.schemes[1]}:// listener")
         return
-    if listener.revocation_lists and listener.client_authority is None:
+    if listener.revocation_lists and not listener.secure and is_for_ocsp:
+        yield Finding((*path, "revocation_lists"), f"is for a {listener.schemes[1]}:// listener: the proxy reads them")
+    elif listener.revocation_lists and listener.client_authority is None:
         yield Finding((*path, "revocation_lists"), "has no meaning without client_authority")
     yield from _authorities(path, listener)
     profiles = frozenset(listener.security_profiles or ())
     can = _can(listener)
     for profile in sorted(profiles - can):
         yield Finding((*path, "security_profiles"), f"{profile} {_lacking(listener, profile)}")
+
+
+def _ocsp(path: Path, listener: Listener, *, by_hash: bool) -> Iterator[Finding]:
+    if listener.ocsp == "off":
+        if listener.ocsp_url is not None:
+            yield Finding((*path, "ocsp_url"), "has no meaning without ocsp")
+        return
+    if listener.client_authority is None:
+        yield Finding((*path, "ocsp"), "needs client_authority, which has the authorities that sign")
+    if by_hash and listener.trusted_proxies and not listener.proxy_protocol:
+        message = (
+            "cannot be asked of a certificate of which a proxy hands on the hash alone (certificate_lookup): have the "
+            'proxy ask, and write "off" here'
+        )
+        yield Finding((*path, "ocsp"), message)
 
 
 def _authorities(path: Path, listener: Listener) -> Iterator[Finding]:

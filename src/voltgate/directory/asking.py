@@ -22,6 +22,9 @@ AT_ONCE = 64
 _HEAD = 8192
 """Bytes of a line of the answer."""
 
+_LARGEST = 64 << 10
+"""Bytes of the answer after its head."""
+
 
 class Undecided(Exception):  # noqa: N818 - no error of ours: the caller turns it into an answer
     """The server gave no decision; the text says why."""
@@ -114,6 +117,20 @@ async def skip_head(reader: asyncio.StreamReader) -> None:
     """Read the other lines of a head, and the empty one after them."""
     while (await reader.readuntil(b"\n")).strip():
         pass
+
+
+async def status_and_body(reader: asyncio.StreamReader) -> tuple[int, bytes]:
+    """Read a whole answer; return its status, and what is in it if that is 200. What is asked is of HTTP/1.0."""
+    status = await status_of(reader)
+    if status != 200:
+        return status, b""
+    await skip_head(reader)
+    body = b""
+    while more := await reader.read(_LARGEST):
+        body += more
+        if len(body) > _LARGEST:
+            raise ValueError(f"answered with more than {_LARGEST} bytes")
+    return status, body
 
 
 @cache

@@ -8,7 +8,6 @@ certificate that a proxy has verified is known by its SHA-256, and is asked for 
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import hashlib
 import hmac
@@ -17,7 +16,7 @@ from urllib.parse import quote, urlsplit
 
 import msgspec
 
-from voltgate.directory.asking import Asking, Undecided, head, skip_head, status_of
+from voltgate.directory.asking import Asking, Undecided, head, status_and_body
 from voltgate.directory.basic import credentials_of, secret_of
 from voltgate.directory.certificates import named_by, url_safe
 from voltgate.ocpp.folding import folding
@@ -26,8 +25,6 @@ STATION = "{station}"
 HASH = "{hash}"
 BY_CERTIFICATE = 2
 """The security profile of stations that come with a certificate of their own."""
-_LARGEST = 64 << 10
-"""Bytes of an answer."""
 
 
 class Registered(msgspec.Struct, rename="camel"):
@@ -71,7 +68,7 @@ class Lookup(Asking):
         """Return what the registry says of a station; None if it knows none. Raise Undecided."""
         to = urlsplit(url.replace(STATION, quote(station, safe="")))
         request = head("GET", to, "Accept: application/json", version="HTTP/1.0")  # to 1.0 nobody answers in chunks
-        status, body = await self._ask(url, to, request, _status_and_body)
+        status, body = await self._ask(url, to, request, status_and_body)
         if 400 <= status < 500:
             return None
         if status != 200:
@@ -88,7 +85,7 @@ class Lookup(Asking):
         """
         to = urlsplit(url.replace(HASH, url_safe(shown.fingerprint)))
         request = head("GET", to, "Accept: application/json", version="HTTP/1.0")
-        status, body = await self._ask(url, to, request, _status_and_body)
+        status, body = await self._ask(url, to, request, status_and_body)
         if 400 <= status < 500:
             return shown
         if status != 200:
@@ -99,19 +96,6 @@ class Lookup(Asking):
         except (msgspec.MsgspecError, ValueError) as error:
             raise Undecided(str(error)) from None
         return replace(shown, name=name, organizations=organizations)
-
-
-async def _status_and_body(reader: asyncio.StreamReader) -> tuple[int, bytes]:
-    status = await status_of(reader)
-    if status != 200:
-        return status, b""
-    await skip_head(reader)
-    body = b""
-    while more := await reader.read(_LARGEST):
-        body += more
-        if len(body) > _LARGEST:
-            raise ValueError(f"answered with more than {_LARGEST} bytes")
-    return status, body
 
 
 def admits(

@@ -11,6 +11,12 @@ from dataclasses import dataclass, fields
 from inspect import cleandoc
 from typing import Literal, TypeAlias
 
+from voltgate.relay.certificate_events import (
+    CertificateExpiring,
+    CertificateRefused,
+    CertificateRenewed,
+    CertificateUnasked,
+)
 from voltgate.relay.events import (
     BackendAway,
     BackendBack,
@@ -20,9 +26,6 @@ from voltgate.relay.events import (
     BackendSound,
     CarrierDown,
     CarrierUp,
-    CertificateExpiring,
-    CertificateRefused,
-    CertificateRenewed,
     ClaimContested,
     ClaimsChanged,
     ClockRight,
@@ -104,6 +107,7 @@ _LINES: tuple[tuple[type[Event], str, Severity], ...] = (
     (ClaimsChanged, "claims changed", "info"),
     (ClaimContested, "station claimed by several backends", "warning"),
     (CertificateRefused, "certificate of a station refused", "warning"),
+    (CertificateUnasked, "certificate of a station not asked about", "warning"),
     (CertificateExpiring, "certificate is about to expire", "warning"),
     (CertificateRenewed, "certificate renewed", "info"),
     (DiskFilling, "disk is nearly full", "error"),

@@ -7,6 +7,12 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from voltgate.ocpp.close_codes import GOES_ON, SILENT
+from voltgate.relay.certificate_events import (
+    CertificateExpiring,
+    CertificateRefused,
+    CertificateRenewed,
+    CertificateUnasked,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,15 +34,6 @@ class StationRefused:
     target: str
     address: str
     status: int
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class CertificateRefused:
-    """The certificate of a station was not accepted in the TLS handshake. Which station it was nobody has heard."""
-
-    listener: str
-    address: str
     reason: str
 
 
@@ -339,24 +336,6 @@ class JournalShrunk:
 
 
 @dataclass(frozen=True, slots=True)
-class CertificateExpiring:
-    """The certificate of `name` ends in `days`, `at` (ISO 8601), or has ended: told of at `reminder` days, or fewer."""
-
-    name: str
-    at: str
-    days: float
-    reminder: int
-
-
-@dataclass(frozen=True, slots=True)
-class CertificateRenewed:
-    """A certificate that was about to end was replaced. `at` is the end of the new one."""
-
-    name: str
-    at: str
-
-
-@dataclass(frozen=True, slots=True)
 class DiskFilling:
     """A file system on which Voltgate writes is nearly full. `free` and `total` are bytes."""
 
@@ -438,6 +417,7 @@ Event: TypeAlias = (
     | CertificateExpiring
     | CertificateRefused
     | CertificateRenewed
+    | CertificateUnasked
     | DiskFilling
     | DiskFreed
     | DatabaseAway

@@ -20,8 +20,9 @@ import structlog
 
 from voltgate.ocpp.networks import network_of
 from voltgate.ocpp.wheel import Wheel
+from voltgate.relay.certificate_events import CertificateExpiring, CertificateRefused, CertificateUnasked
 from voltgate.relay.event_list import EVENTS, Severity, severity_of
-from voltgate.relay.events import CertificateExpiring, CertificateRefused, Event, StationRefused
+from voltgate.relay.events import Event, StationRefused
 from voltgate.relay.merging import Merging
 from voltgate.telemetry.lines import ERRORS
 
@@ -182,11 +183,11 @@ _LEVELS: dict[Severity, int] = {
 
 
 _MOST_KINDS = 100
-"""Kinds of refused handshakes that are told apart within a minute."""
+"""Kinds of such handshakes that are told apart within a minute."""
 
 
 class Lines:
-    """Logs events. Refused handshakes of one kind are merged: strangers make as many of them as they like."""
+    """Logs events. Handshakes of one kind that were refused, or not asked about, are merged: there may be thousands."""
 
     def __init__(self, wheel: Wheel, now: Callable[[], float]) -> None:
         self._refusals: Merging[Event] = Merging(wheel, now, _write, _MOST_KINDS)
@@ -197,7 +198,7 @@ class Lines:
             case StationRefused():
                 who, why = event.station or event.target, event.reason.partition(":")[0]
                 self._refusals.add((who, network_of(event.address), event.status, why), event)
-            case CertificateRefused():
+            case CertificateRefused() | CertificateUnasked():
                 self._refusals.add((event.listener, network_of(event.address), event.reason), event)
             case _:
                 _write(event)

@@ -10,7 +10,7 @@ import ssl
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field, replace
 
-from voltgate.carriers.handshake import NOBODY, Admit, Admitted, Certified, Handshake, Refused
+from voltgate.carriers.handshake import NOBODY, Admit, Admitted, Certified, Handshake, Ocsp, Refused
 from voltgate.carriers.websocket import deflate, http_head, origin, sockets, tls
 from voltgate.carriers.websocket.handshakes import Handshakes
 from voltgate.carriers.websocket.http_head import Request
@@ -51,6 +51,7 @@ class ListenerSettings:
     profiles: frozenset[int] | None = None
     """The security profiles of which a station must come with one; None: any."""
     organizations: frozenset[str] = frozenset()
+    ocsp: Ocsp | None = None
     keep_alive: KeepAlive = field(default_factory=KeepAlive)
     limits: ListenerLimits = field(default_factory=ListenerLimits)
     link: LinkSettings = field(default_factory=LinkSettings)
@@ -339,13 +340,17 @@ class Listener:
             certificate=self._certified(pending, request),
             profiles=settings.profiles,
             organizations=settings.organizations,
+            ocsp=settings.ocsp,
         )
 
     def _certified(self, pending: Pending, request: Request) -> Certified:
         """Return the certificate that the station has shown here, or to a trusted proxy."""
         if pending.address != pending.hop:
             return origin.certified(request) if self._is_secure(pending, request) else Certified()
-        return tls.certified(pending.transport) if self._context and self.settings.client_authority else Certified()
+        if not self._context or not self.settings.client_authority:
+            return Certified()
+        shown = tls.certified(pending.transport)
+        return shown if self.settings.ocsp is None else replace(shown, chain=tls.chain(pending.transport))
 
     def _is_secure(self, pending: Pending, request: Request) -> bool:
         """Whether the station came by TLS: to here, or to a trusted proxy, if that says so."""

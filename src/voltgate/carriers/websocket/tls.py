@@ -45,6 +45,9 @@ _OF_LISTS = {
 }
 """X509_V_ERR_UNABLE_TO_GET_CRL and X509_V_ERR_CRL_HAS_EXPIRED, with what their operator can do."""
 
+_DER = 2
+"""ENCODING_DER of Python's own module for OpenSSL."""
+
 BUFFER = 16 << 10
 SHUTDOWN = 5.0
 
@@ -94,6 +97,27 @@ def certified(transport: asyncio.BaseTransport | None) -> Certified:
     organizations = tuple(value for key, value in pairs if key == "organizationName")
     until = ssl.cert_time_to_seconds(fields["notAfter"]) if "notAfter" in fields else None
     return Certified(names[-1] if names else "", organizations, until=until)
+
+
+def chain(transport: asyncio.BaseTransport | None) -> tuple[bytes, ...]:
+    """Return the certificate that was shown on a connection, and those that led from it to an authority, as DER.
+
+    A TLS session that was resumed has the certificate alone. Without one there is nothing.
+    """
+    shown = transport.get_extra_info("ssl_object") if transport is not None else None
+    leaf = shown.getpeercert(binary_form=True) if shown is not None else None
+    if shown is None or not leaf:
+        return ()
+    public = getattr(shown, "get_verified_chain", None)  # of Python's own objects from 3.13 on
+    found = shown._sslobj.get_verified_chain() if public is None else public()
+    return tuple(each if isinstance(each, bytes) else each.public_bytes(_DER) for each in found or ()) or (leaf,)
+
+
+def authorities(file: str) -> tuple[bytes, ...]:
+    """Return the certificates of authorities in a file of PEM, as DER. Raise OSError (SSLError is one)."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_verify_locations(file)
+    return tuple(context.get_ca_certs(binary_form=True))
 
 
 def not_verified(problem: ssl.SSLCertVerificationError) -> str:
