@@ -145,6 +145,7 @@ def dial_context_of(handshake: Handshake, station: Station) -> DialContext:
         handshake.user_agent,
         handshake.address,
         handshake.forwarded_for,
+        handshake.secure,
         handshake.target,
         handshake.carrier,
         handshake.native,

@@ -44,6 +44,7 @@ async def verdict(
         user_agent=handshake.user_agent,
         address=handshake.address,
         forwarded_for=handshake.forwarded_for,
+        secure=handshake.secure,
     )
     for name in session.plans.first.answer:
         backend = backends.get(name)

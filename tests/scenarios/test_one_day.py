@@ -487,6 +487,7 @@ async def test_credentials_go_to_the_answering_backend_only(stage: Stage) -> Non
     assert "Authorization" not in copy
     assert copy.get("User-Agent") != "Finch/1.0"
     assert main["X-Forwarded-For"] == copy["X-Real-IP"] == "127.0.0.1"
+    assert main["X-Forwarded-Proto"] == copy["X-Forwarded-Proto"] == "http"
 
 
 async def test_nothing_secret_reaches_a_stranger_or_the_log(stage: Stage) -> None:

@@ -32,7 +32,11 @@ class Introduction:
         if known and dial_context.user_agent is not None:
             headers.append(("User-Agent", dial_context.user_agent))
         if dial_context.address:
-            headers += [("X-Forwarded-For", dial_context.forwarded_for), ("X-Real-IP", dial_context.address)]
+            headers += [
+                ("X-Forwarded-For", dial_context.forwarded_for),
+                ("X-Forwarded-Proto", "https" if dial_context.secure else "http"),
+                ("X-Real-IP", dial_context.address),
+            ]
         return headers
 
 

@@ -57,7 +57,7 @@ class Native(Protocol):
 class DialContext:
     """A station's handshake, as far as its backends are told of it. Never logged: it holds credentials.
 
-    `carrier` names the carrier that the station came by; `native` is that carrier's own.
+    `carrier` names the carrier that it came by, `secure` whether by TLS; `native` is that carrier's own.
     """
 
     identity: str
@@ -65,6 +65,7 @@ class DialContext:
     user_agent: str | None = None
     address: str = ""
     forwarded_for: str = ""
+    secure: bool = False
     target: str = ""
     carrier: str = "websocket"
     native: Native | None = field(default=None, compare=False, repr=False)
