@@ -29,6 +29,8 @@ POLL = 0.05
 WIDE, PHONE = (1440, 900), (390, 844)
 LOOKS = [(scheme, size) for scheme in ("light", "dark") for size in (WIDE, PHONE)]
 """Each appearance that a page has."""
+SOME, OTHERS = LOOKS[::3], LOOKS[1:3]
+"""Two of them, of both schemes and both sizes: what pages have in common is seen in all four on one page or another."""
 
 SOCKETS = """
 window.sockets = [];

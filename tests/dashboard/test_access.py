@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from selenium.webdriver.common.keys import Keys
 
-from tests.dashboard.browser import LOOKS, Browser
+from tests.dashboard.browser import SOME, Browser
 from tests.dashboard.theatre import Theatre
 from tests.web.client import asking
 
@@ -45,7 +45,7 @@ def sign_in(browser: Browser, login: str, password: str) -> None:
     browser.find("nav")
 
 
-@pytest.mark.parametrize(("scheme", "size"), LOOKS)
+@pytest.mark.parametrize(("scheme", "size"), SOME)
 def test_the_pages_can_be_used_by_everybody(
     browser: Browser, theatre: Theatre, scheme: str, size: tuple[int, int]
 ) -> None:

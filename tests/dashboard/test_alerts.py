@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from selenium.webdriver.common.keys import Keys
 
-from tests.dashboard.browser import LOOKS, Browser
+from tests.dashboard.browser import OTHERS, Browser
 from tests.dashboard.managed import asked
 from tests.dashboard.theatre import Theatre
 
@@ -28,7 +28,7 @@ CONFIG: dict[str, Any] = {
 PARTS = ["/alerts", *(f"/alerts/{part}" for part in ("history", "deliveries", "channels", "rules", "mutes"))]
 
 
-@pytest.mark.parametrize(("scheme", "size"), LOOKS)
+@pytest.mark.parametrize(("scheme", "size"), OTHERS)
 def test_every_part_can_be_used_by_everybody(
     browser: Browser, theatre: Theatre, scheme: str, size: tuple[int, int]
 ) -> None:

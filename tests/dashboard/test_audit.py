@@ -8,7 +8,7 @@ import csv
 import pytest
 from selenium.webdriver.common.keys import Keys
 
-from tests.dashboard.browser import LOOKS, Browser
+from tests.dashboard.browser import SOME, Browser
 from tests.dashboard.theatre import Theatre
 from tests.web.client import asking
 
@@ -35,7 +35,7 @@ def trail(theatre: Theatre) -> None:
     theatre.play(commanded(theatre))
 
 
-@pytest.mark.parametrize(("scheme", "size"), LOOKS)
+@pytest.mark.parametrize(("scheme", "size"), SOME)
 def test_the_pages_can_be_used_by_everybody(browser: Browser, scheme: str, size: tuple[int, int]) -> None:
     """axe finds nothing, with lines and without."""
     browser.start(scheme, size=size)

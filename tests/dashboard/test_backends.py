@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.dashboard.browser import LOOKS, Browser
+from tests.dashboard.browser import OTHERS, Browser
 from tests.dashboard.theatre import KNOWN, Theatre
 
 CONFIG: dict[str, Any] = {
@@ -20,7 +20,7 @@ CONFIG: dict[str, Any] = {
 STATUS = {"connectorId": 1, "errorCode": "NoError", "status": "Available"}
 
 
-@pytest.mark.parametrize(("scheme", "size"), LOOKS)
+@pytest.mark.parametrize(("scheme", "size"), OTHERS)
 def test_every_page_can_be_used_by_everybody(
     browser: Browser, theatre: Theatre, scheme: str, size: tuple[int, int]
 ) -> None:

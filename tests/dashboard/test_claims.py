@@ -9,7 +9,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from tests.dashboard.browser import LOOKS, Browser
+from tests.dashboard.browser import SOME, Browser
 from tests.dashboard.theatre import Theatre
 
 CONFIG: dict[str, Any] = {"backends": {"roaming": {"url": "ws://127.0.0.1:9/{station}"}}}
@@ -37,7 +37,7 @@ def claims(theatre: Theatre) -> Iterator[None]:
         claim(theatre, backend)
 
 
-@pytest.mark.parametrize(("scheme", "size"), LOOKS)
+@pytest.mark.parametrize(("scheme", "size"), SOME)
 def test_the_page_can_be_used_by_everybody(
     browser: Browser, theatre: Theatre, scheme: str, size: tuple[int, int]
 ) -> None:

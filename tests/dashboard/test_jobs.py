@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.dashboard.browser import LOOKS, Browser
+from tests.dashboard.browser import OTHERS, Browser
 from tests.dashboard.fleet import CONFIG as LOCAL
 from tests.dashboard.fleet import simulated
 from tests.dashboard.managed import asked
@@ -100,7 +100,7 @@ def test_stations_by_tag(browser: Browser) -> None:
     assert "Z-2" in str(browser.find("main form textarea").get_attribute("value"))
 
 
-@pytest.mark.parametrize(("scheme", "size"), LOOKS)
+@pytest.mark.parametrize(("scheme", "size"), OTHERS)
 def test_every_part_can_be_used_by_everybody(browser: Browser, scheme: str, size: tuple[int, int]) -> None:
     """axe finds nothing in the list, in a job, and in the form for one."""
     browser.start(scheme, size=size)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from selenium.webdriver.common.keys import Keys
 
-from tests.dashboard.browser import LOOKS, Browser
+from tests.dashboard.browser import SOME, Browser
 from tests.dashboard.managed import MANAGED, asked
 from tests.dashboard.theatre import Theatre
 
@@ -34,7 +34,7 @@ def sign_in(browser: Browser, login: str, address: str = "/") -> None:
     browser.find("nav")
 
 
-@pytest.mark.parametrize(("scheme", "size"), LOOKS)
+@pytest.mark.parametrize(("scheme", "size"), SOME)
 def test_everybody_can_use_it(browser: Browser, theatre: Theatre, scheme: str, size: tuple[int, int]) -> None:
     """axe finds nothing on what a member sees of a station."""
     browser.start(scheme, size=size)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.dashboard.browser import LOOKS, WIDE, Browser
+from tests.dashboard.browser import OTHERS, WIDE, Browser
 from tests.dashboard.theatre import Theatre
 from tests.harness.station import ScriptedStation
 from tests.scenarios.test_message_log import found
@@ -123,7 +123,7 @@ def test_a_viewer_has_no_messages(browser: Browser) -> None:
     assert browser.complaints() == []
 
 
-@pytest.mark.parametrize(("scheme", "size"), LOOKS)
+@pytest.mark.parametrize(("scheme", "size"), OTHERS)
 def test_it_can_be_used_by_everybody(
     browser: Browser, station: ScriptedStation, scheme: str, size: tuple[int, int]
 ) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.dashboard.browser import LOOKS, Browser
+from tests.dashboard.browser import SOME, Browser
 from tests.dashboard.managed import MANAGED, asked
 from tests.dashboard.theatre import Theatre
 
@@ -22,7 +22,7 @@ def networks(theatre: Theatre) -> None:
     asked(theatre, "POST", "/users", {"login": "bob", "person": "Bob Elsewhere", "roles": {"south": "admin"}})
 
 
-@pytest.mark.parametrize(("scheme", "size"), LOOKS)
+@pytest.mark.parametrize(("scheme", "size"), SOME)
 def test_everybody_can_use_it(browser: Browser, scheme: str, size: tuple[int, int]) -> None:
     """axe finds nothing on the list, nor on a network, nor where there is none."""
     browser.start(scheme, "de" if scheme == "dark" else "en", size)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.dashboard.browser import LOOKS, Browser
+from tests.dashboard.browser import OTHERS, Browser
 from tests.dashboard.managed import MANAGED, ask, asked
 from tests.dashboard.theatre import Theatre
 from tests.harness.station import ScriptedStation
@@ -35,7 +35,7 @@ async def _reserved(theatre: Theatre, station: ScriptedStation, number: int, sta
     await telling
 
 
-@pytest.mark.parametrize(("scheme", "size"), LOOKS)
+@pytest.mark.parametrize(("scheme", "size"), OTHERS)
 def test_everybody_can_use_it(browser: Browser, station: ScriptedStation, scheme: str, size: tuple[int, int]) -> None:
     """axe finds nothing on the list, in each appearance."""
     browser.start(scheme, "de" if scheme == "dark" else "en", size)

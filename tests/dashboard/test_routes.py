@@ -8,7 +8,7 @@ import pytest
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 
-from tests.dashboard.browser import LOOKS, Browser
+from tests.dashboard.browser import SOME, Browser
 from tests.dashboard.theatre import KNOWN, Theatre
 
 RULES = [
@@ -46,7 +46,7 @@ def write(browser: Browser, text: str) -> None:
     field(browser).send_keys(text)
 
 
-@pytest.mark.parametrize(("scheme", "size"), LOOKS)
+@pytest.mark.parametrize(("scheme", "size"), SOME)
 def test_the_page_can_be_used_by_everybody(browser: Browser, scheme: str, size: tuple[int, int]) -> None:
     """axe finds nothing: the rules, an answer, the editor, and what is wrong with what is edited."""
     browser.start(scheme, size=size)

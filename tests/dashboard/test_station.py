@@ -13,7 +13,7 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 
 from tests.csms.commands.test_payloads import REACHED
-from tests.dashboard.browser import LOOKS, Browser
+from tests.dashboard.browser import OTHERS, Browser
 from tests.dashboard.fleet import CONFIG as LOCAL
 from tests.dashboard.fleet import simulated
 from tests.dashboard.managed import asked
@@ -90,7 +90,7 @@ def _told(theatre: Theatre) -> None:
 
 
 @pytest.mark.usefixtures("_told")
-@pytest.mark.parametrize(("scheme", "size"), LOOKS)
+@pytest.mark.parametrize(("scheme", "size"), OTHERS)
 def test_every_part_can_be_used_by_everybody(
     browser: Browser, theatre: Theatre, scheme: str, size: tuple[int, int]
 ) -> None:

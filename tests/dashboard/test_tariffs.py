@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.dashboard.browser import LOOKS, Browser
+from tests.dashboard.browser import SOME, Browser
 from tests.dashboard.managed import MANAGED, asked
 from tests.dashboard.theatre import Theatre
 
@@ -21,7 +21,7 @@ def tariffs(theatre: Theatre) -> None:
     asked(theatre, "PUT", "/tariffs/next", {"per_kwh": "0.45", "currency": "EUR", "since": "2100-01-01T00:00:00Z"})
 
 
-@pytest.mark.parametrize(("scheme", "size"), LOOKS)
+@pytest.mark.parametrize(("scheme", "size"), SOME)
 def test_everybody_can_use_it(browser: Browser, scheme: str, size: tuple[int, int]) -> None:
     """axe finds nothing on the list, nor in the form with its example."""
     browser.start(scheme, "de" if scheme == "dark" else "en", size)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.dashboard.browser import LOOKS, Browser
+from tests.dashboard.browser import OTHERS, Browser
 from tests.dashboard.managed import MANAGED, asked
 from tests.dashboard.theatre import Theatre
 
@@ -24,7 +24,7 @@ def cards(theatre: Theatre) -> None:
     asked(theatre, "POST", "/id-tokens/import", CARDS)
 
 
-@pytest.mark.parametrize(("scheme", "size"), LOOKS)
+@pytest.mark.parametrize(("scheme", "size"), OTHERS)
 def test_everybody_can_use_it(browser: Browser, scheme: str, size: tuple[int, int]) -> None:
     """axe finds nothing on the list, in each appearance."""
     browser.start(scheme, "de" if scheme == "dark" else "en", size)

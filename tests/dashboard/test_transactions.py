@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.dashboard.browser import LOOKS, Browser
+from tests.dashboard.browser import SOME, Browser
 from tests.dashboard.managed import MANAGED, asked
 from tests.dashboard.theatre import Theatre
 from tests.harness.station import ScriptedStation
@@ -138,7 +138,7 @@ def test_the_curve_goes_on_to_the_end(browser: Browser, theatre: Theatre, ref: s
         browser.sees("2 kWh", "section td")
 
 
-@pytest.mark.parametrize(("scheme", "size"), LOOKS)
+@pytest.mark.parametrize(("scheme", "size"), SOME)
 def test_it_can_be_used_by_everybody(browser: Browser, ref: str, scheme: str, size: tuple[int, int]) -> None:
     """axe finds nothing on the table, filled and empty, nor on one transaction, drawn and as a table."""
     browser.start(scheme, language="de" if scheme == "dark" else "en", size=size)

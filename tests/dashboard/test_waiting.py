@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from tests.dashboard.browser import LOOKS, Browser
+from tests.dashboard.browser import OTHERS, Browser
 from tests.dashboard.theatre import Theatre
 
 
-@pytest.mark.parametrize(("scheme", "size"), LOOKS)
+@pytest.mark.parametrize(("scheme", "size"), OTHERS)
 def test_every_part_can_be_used_by_everybody(
     browser: Browser, theatre: Theatre, scheme: str, size: tuple[int, int]
 ) -> None:
