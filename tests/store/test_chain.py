@@ -288,6 +288,30 @@ async def test_what_was_changed_before_it_was_too_old(opened: Open, address: URL
     assert await faults(store) == [(3, 5)]
 
 
+async def test_what_was_deleted_between_lines_that_are_too_old(opened: Open, address: URL) -> None:
+    """A line that somebody deleted stays missing when those beside it go, though they carry what fits."""
+    store = await opened()
+    await kept(store, *(_line(number) for number in range(1, 6)))
+    there = await links(store)
+    last = Link(there[4].record, 5, there[2].hash)
+    await run(address, "DELETE FROM audit WHERE number = 4", f"UPDATE audit_head SET hash = '{last.hash}'")
+    await run(address, f"UPDATE audit SET before = '{last.before}' WHERE number = 5")
+    assert await faults(store) == [(4, 4)]
+    async with store.there().begin() as connection:
+        assert await delete_old(connection, audit.c.number >= 3, 500, NOW, lambda: False) == 2
+    assert await faults(store) == [(4, 4)]
+
+
+async def test_what_was_deleted_before_a_gap(opened: Open, address: URL) -> None:
+    """A line that somebody deleted is missing alone, whatever was deleted for its age behind it."""
+    store = await opened()
+    await kept(store, *(_line(number) for number in range(1, 6)))
+    async with store.there().begin() as connection:
+        await delete_old(connection, audit.c.number == 4, 500, NOW, lambda: False)
+    await run(address, "DELETE FROM audit WHERE number = 2")
+    assert await faults(store) == [(2, 2)]
+
+
 async def test_what_was_changed_before_a_gap(opened: Open, address: URL) -> None:
     """A line that somebody changed does not get well when what comes after it was deleted before."""
     store = await opened()
@@ -338,6 +362,15 @@ async def test_a_head_that_is_none(opened: Open, address: URL, head: str) -> Non
 
 
 @pytest.mark.parametrize("address", ["sqlite"], indirect=True)
+async def test_a_gap_that_is_none(opened: Open, address: URL) -> None:
+    """A gap whose numbers are none is told of."""
+    store = await opened()
+    await kept(store, _line(1))
+    await run(address, "INSERT INTO audit_gaps VALUES ('x', 'y', '', '', 1)")
+    assert await faults(store) == [(0, 0)]
+
+
+@pytest.mark.parametrize("address", ["sqlite"], indirect=True)
 async def test_a_hash_that_is_no_text(opened: Open, address: URL) -> None:
     """Data in the place of what the first line says of the chain are told of, and keep nobody from the others."""
     store = await opened()
@@ -361,6 +394,11 @@ async def test_lines_from_before_there_was_a_chain(address: URL) -> None:
     await run(address, f"INSERT INTO audit ({columns}) VALUES ('y', 8e8, '', '', '', '', '', '', '')")
     report = await verify(engine)
     assert ([fault.first for fault in report.faults], report.unchained) == ([0], 2), "there was one when it began"
+    await run(
+        address, "DELETE FROM audit WHERE ref = 'x'", f"UPDATE audit SET at = {NOW + 99_999_999_999} WHERE ref = 'y'"
+    )
+    report = await verify(engine)
+    assert ([fault.first for fault in report.faults], report.unchained) == ([0], 1), "that one is of another time"
     await engine.dispose()
 
 
@@ -422,6 +460,15 @@ async def test_a_copy_of_a_part(opened: Open) -> None:
     assert (walk([older, *part]).is_whole, walk([older, *part]).unchained) == (True, 1)
     for forged in ([*part, older], [below, *part]):
         assert [(fault.first, fault.last) for fault in walk(forged).faults] == [(0, 0)]
+
+
+def test_faults_without_end() -> None:
+    """A thousand faults are named, and all are counted."""
+    report = walk(Link(_line(number), 2 * number, "") for number in range(1, 504))
+    assert [(fault.first, fault.last) for fault in report.faults[:2]] == [(3, 3), (5, 5)]
+    assert (len(report.faults), report.more) == (502, 0)
+    report = walk(Link(_line(number), 2 * number, "") for number in range(1, 1005))
+    assert (len(report.faults), report.more) == (1000, 3)
 
 
 async def test_the_log_says_where_the_trail_stands(opened: Open, capsys: pytest.CaptureFixture[str]) -> None:
