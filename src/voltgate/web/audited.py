@@ -211,7 +211,7 @@ def _line(scope: Scope, state: dict[str, Any], status: int) -> AuditRecord:
     detail = f"{path}: {more}" if (more := state.get("audit_detail")) else path
     return line(
         who_of(state),
-        f"{method} {template}"[:_LONGEST],
+        f"{method} {template}",
         outcome,
         answer,
         detail,
