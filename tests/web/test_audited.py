@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from types import SimpleNamespace
 from typing import Any
 
 import aiohttp
 import pytest
 from fastapi import APIRouter
-from structlog.testing import capture_logs
 
 from tests.harness import Stage
 from tests.web.client import api_of
@@ -17,7 +17,7 @@ from tests.web.world import serving
 from voltgate.relay.records import AuditRecord
 from voltgate.store.users import Users
 from voltgate.web.access import AccessToken
-from voltgate.web.audited import Audit, Refusals, line
+from voltgate.web.audited import Audit, Audited, Refusals, line
 from voltgate.web.bearer import digest_of, fresh
 
 
@@ -214,23 +214,20 @@ async def named(identity: str) -> str:
     return identity
 
 
-@router.post("/broken")
-async def broken() -> str:
-    """Fail."""
-    raise ZeroDivisionError
-
-
-async def test_what_fails_is_written_down() -> None:
-    """A request that comes to nothing because of a fault of ours has a line, too, which says so."""
+async def test_what_ends_without_an_answer() -> None:
+    """A request that comes to nothing before it is answered has a line, too, which says so."""
     kept: list[AuditRecord] = []
-    async with serving(resources=[router]) as web:
-        web.app.state.audit = audit = Audit(kept.append)
-        with capture_logs():
-            assert (await web.ask("POST", "/api/v1/broken", "admin")).status == 500
-        audit.refusals.close()
-    assert [(each.action, each.outcome, each.answer) for each in kept] == [
-        ("POST /broken", "failed", "500 Internal Server Error")
-    ]
+    audit = Audit(kept.append)
+    app = SimpleNamespace(state=SimpleNamespace(audit=audit))
+
+    async def fails(*_: object) -> Any:
+        raise ZeroDivisionError
+
+    scope = {"type": "http", "path": "/api/v1/x", "method": "POST", "headers": [], "app": app, "client": None}
+    with pytest.raises(ZeroDivisionError):
+        await Audited(fails)(scope, fails, fails)
+    audit.refusals.close()
+    assert [(each.outcome, each.answer) for each in kept] == [("failed", "500 Internal Server Error")]
 
 
 async def test_a_path_of_any_length() -> None:
@@ -260,7 +257,7 @@ async def test_what_was_counted_ends_once() -> None:
             ended.set()
 
     refusals = Refusals(note, window=0.05)
-    refusals.add(line("", "GET /me", "refused", "401 Unauthorized", "/me"))
+    refusals.add(line("", "GET /me", "refused", "401 Unauthorized", "/me"), "ann")
     refusals.close()
     for _ in range(2):
         refusals.add(line("", "GET /other", "refused", "401 Unauthorized", "/other"))
