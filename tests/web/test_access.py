@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 import threading
+import time
 import tomllib
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import replace
@@ -391,6 +392,12 @@ async def test_a_token_of_another_role_is_another() -> None:
         assert not waiting.done()
         access.replace(change)
         await within(waiting, "the token is another")
+
+
+async def test_a_token_that_ends_by_itself() -> None:
+    """Who was let in by a token learns when its time is over, though nothing changes."""
+    token = AccessToken("ci", "viewer", digest_of("token"), until=time.time() + 0.05)
+    await within(Access([token]).ended(token.digest, token.caller), "the token has ended", 20)
 
 
 async def test_a_reader_who_does_not_read_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
