@@ -7,17 +7,17 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from sqlalchemy import URL
+from sqlalchemy import URL, delete, text
 
-from tests.harness import until
+from tests.harness import until, within
 from tests.store.conftest import NOW, SHARED, Open, written
 from tests.store.test_csms_schema import at_revision, run
 from voltgate.app.database import upgrade
 from voltgate.relay.records import AuditRecord
 from voltgate.store import Database
 from voltgate.store.address import open_engine
-from voltgate.store.chain import Link, Origin, append, delete_old
-from voltgate.store.tables import audit
+from voltgate.store.chain import Gap, Link, Origin, append, delete_old, read_gaps
+from voltgate.store.tables import audit, audit_head
 from voltgate.store.verifying import Report, as_now, links_of, verify, walk
 
 A_DAY = 86_400.0
@@ -61,6 +61,20 @@ async def test_a_trail_is_whole(opened: Open) -> None:
     assert report == Report(lines=2049, head=(2049, there[-1].hash), began=report.began)
     assert there[0].before == f"began={report.began!r} older=0"
     assert report.is_whole
+
+
+async def test_a_commit_whose_answer_was_lost(opened: Open) -> None:
+    """What is added again stands there once, and what comes with it follows."""
+    store = await opened()
+    for lines in ([_line(1), _line(2)], [_line(2), _line(3)], [_line(3)]):
+        async with store.there().begin() as connection:
+            await append(connection, lines)
+    assert [(link.number, link.record.ref) for link in await links(store)] == [
+        (1, "u00001"),
+        (2, "u00002"),
+        (3, "u00003"),
+    ]
+    assert await faults(store) == []
 
 
 TAMPERED = {
@@ -181,6 +195,22 @@ async def test_lines_that_are_cut_behind_a_gap(opened: Open, address: URL) -> No
     assert (await verify(store.there())).deleted == 2
 
 
+@pytest.mark.parametrize(("said", "is_beside"), [({"backend": "a"}, 0), ({"action": "Start"}, 0), ({}, 1)])
+async def test_what_vouches_for_no_gap(opened: Open, address: URL, said: dict[str, Any], is_beside: int) -> None:
+    """Lines that are cut are told of, though a backend says that they were too old, or a line beside the chain does."""
+    store = await opened()
+    await kept(store, *(_line(number) for number in range(1, 9)))
+    there = await links(store)
+    gap = Gap(3, 5, there[2].before, there[4].hash, NOW)
+    await kept(store, _line(9, **({"backend": "voltgate", "action": "Purge", "detail": gap.said} | said)))
+    row = f"INSERT INTO audit_gaps VALUES (3, 5, '{gap.before}', '{gap.hash}', {NOW})"
+    await run(address, row, "DELETE FROM audit WHERE number BETWEEN 3 AND 5")
+    if is_beside:
+        head = f"UPDATE audit_head SET number = 8, hash = '{there[-1].hash}'"
+        await run(address, head, f"UPDATE audit SET number = NULL, at = {NOW} WHERE number = 9")
+    assert await faults(store) == [(3, 5), (3, 5)] + [(0, 0)] * is_beside
+
+
 async def test_what_vouches_for_a_gap_stays(opened: Open) -> None:
     """The line that vouches for a gap is kept as long as the gap is there, and goes when another says more."""
     store = await opened()
@@ -198,6 +228,56 @@ async def test_what_vouches_for_a_gap_stays(opened: Open) -> None:
         assert await faults(store) == []
 
 
+async def test_gaps_that_grow(opened: Open) -> None:
+    """A gap takes up what is deleted before and behind it, and is one; another stays as it is, vouched for once."""
+    store = await opened()
+    await kept(store, *(_line(number) for number in range(1, 8)))
+    for number in (6, 3, 2, 4):
+        async with store.there().begin() as connection:
+            assert await delete_old(connection, audit.c.number == number, 500, NOW + number, lambda: False) == 1
+        assert await faults(store) == []
+    said = [link.record.detail.partition(",")[0] for link in await links(store) if link.record.action == "Purge"]
+    assert said == ["lines 6 to 6", "lines 3 to 3", "lines 2 to 3", "lines 2 to 4"]
+    async with store.there().connect() as connection:
+        gaps = await read_gaps(connection)
+    assert sorted((gap.first, gap.last, is_vouched) for gap, is_vouched in gaps.items()) == [(2, 4, True), (6, 6, True)]
+
+
+@SHARED
+async def test_a_head_that_several_make(opened: Open) -> None:
+    """Where the head is gone, gateways that write at once make one, and both write their lines."""
+    store = await opened()
+    await kept(store, _line(1))
+    async with store.there().begin() as connection:
+        await connection.execute(delete(audit_head))
+    waiting = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+
+    async def another() -> None:
+        async with store.there().begin() as connection:
+            await append(connection, [_line(3)])
+
+    async def waits() -> bool:
+        async with store.there().connect() as connection:
+            return bool((await connection.execute(waiting)).scalar())
+
+    async with store.there().begin() as connection:
+        await append(connection, [_line(2)])
+        writing = asyncio.ensure_future(another())
+        await until(waits, "the other waits for the head")
+    await within(writing, "the other has written")
+    assert [link.record.action for link in await links(store)] == ["Reset", "Lost", "Reset", "Lost", "Reset"]
+    assert [(fault.first, fault.last) for fault in (await verify(store.there())).faults] == [(2, 2), (4, 4)]
+
+
+async def test_nothing_goes_by_a_clock_that_jumps(opened: Open) -> None:
+    """Lines that seem to be old by a clock that has jumped since stay."""
+    store = await opened()
+    await kept(store, _line(1))
+    async with store.there().begin() as connection:
+        assert await delete_old(connection, audit.c.number == 1, 500, NOW, lambda: True) == 0
+    assert [link.number for link in await links(store)] == [1]
+
+
 async def test_what_was_changed_before_it_was_too_old(opened: Open, address: URL) -> None:
     """A line that somebody changed does not get well by being deleted."""
     store = await opened()
@@ -206,6 +286,41 @@ async def test_what_was_changed_before_it_was_too_old(opened: Open, address: URL
     assert await faults(store) == [(3, 4)]
     await (await opened(keep_audit=A_DAY)).purge()
     assert await faults(store) == [(3, 5)]
+
+
+async def test_what_was_deleted_between_lines_that_are_too_old(opened: Open, address: URL) -> None:
+    """A line that somebody deleted stays missing when those beside it go, though they carry what fits."""
+    store = await opened()
+    await kept(store, *(_line(number) for number in range(1, 6)))
+    there = await links(store)
+    last = Link(there[4].record, 5, there[2].hash)
+    await run(address, "DELETE FROM audit WHERE number = 4", f"UPDATE audit_head SET hash = '{last.hash}'")
+    await run(address, f"UPDATE audit SET before = '{last.before}' WHERE number = 5")
+    assert await faults(store) == [(4, 4)]
+    async with store.there().begin() as connection:
+        assert await delete_old(connection, audit.c.number >= 3, 500, NOW, lambda: False) == 2
+    assert await faults(store) == [(4, 4)]
+
+
+async def test_what_was_deleted_before_a_gap(opened: Open, address: URL) -> None:
+    """A line that somebody deleted is missing alone, whatever was deleted for its age behind it."""
+    store = await opened()
+    await kept(store, *(_line(number) for number in range(1, 6)))
+    async with store.there().begin() as connection:
+        await delete_old(connection, audit.c.number == 4, 500, NOW, lambda: False)
+    await run(address, "DELETE FROM audit WHERE number = 2")
+    assert await faults(store) == [(2, 2)]
+
+
+async def test_what_was_changed_before_a_gap(opened: Open, address: URL) -> None:
+    """A line that somebody changed does not get well when what comes after it was deleted before."""
+    store = await opened()
+    await kept(store, *(_line(number) for number in range(1, 5)))
+    for number, spoil in ((3, "UPDATE audit SET backend = 'b' WHERE number = 2"), (2, "DELETE FROM audit WHERE 1 = 2")):
+        async with store.there().begin() as connection:
+            await delete_old(connection, audit.c.number == number, 500, NOW + number, lambda: False)
+        await run(address, spoil)
+        assert await faults(store) == [(2, 3)]
 
 
 async def test_the_whole_trail_taken_out_of_the_chain(opened: Open, address: URL) -> None:
@@ -233,6 +348,37 @@ async def test_numbers_that_are_none(opened: Open, address: URL, number: str) ->
     assert await faults(store) == [(5, 5), (0, 0)]
 
 
+@pytest.mark.parametrize("address", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("head", ["number = 'x'", "number = 4.5", "hash = x'00'"])
+async def test_a_head_that_is_none(opened: Open, address: URL, head: str) -> None:
+    """What SQLite takes and no head can be is as good as none; the next line says so, and the trail goes on."""
+    store = await opened()
+    await kept(store, *(_line(number) for number in range(1, 6)))
+    await run(address, f"UPDATE audit_head SET {head}")
+    assert await faults(store) == [(6, 6)]
+    await kept(store, _line(6))
+    assert [(link.number, link.record.action) for link in await links(store)][5:] == [(6, "Lost"), (7, "Reset")]
+    assert await faults(store) == [(6, 6)]
+
+
+@pytest.mark.parametrize("address", ["sqlite"], indirect=True)
+async def test_a_gap_that_is_none(opened: Open, address: URL) -> None:
+    """A gap whose numbers are none is told of."""
+    store = await opened()
+    await kept(store, _line(1))
+    await run(address, "INSERT INTO audit_gaps VALUES ('x', 'y', '', '', 1)")
+    assert await faults(store) == [(0, 0)]
+
+
+@pytest.mark.parametrize("address", ["sqlite"], indirect=True)
+async def test_a_hash_that_is_no_text(opened: Open, address: URL) -> None:
+    """Data in the place of what the first line says of the chain are told of, and keep nobody from the others."""
+    store = await opened()
+    await kept(store, *(_line(number) for number in range(1, 4)))
+    await run(address, "UPDATE audit SET before = x'00' WHERE number = 1")
+    assert await faults(store) == [(1, 1), (1, 2)]
+
+
 async def test_lines_from_before_there_was_a_chain(address: URL) -> None:
     """Lines of an older version are counted and vouched for by nothing; the chain begins with the upgrade."""
     columns = "ref, at, station, backend, action, message_id, outcome, answer, detail"
@@ -248,6 +394,11 @@ async def test_lines_from_before_there_was_a_chain(address: URL) -> None:
     await run(address, f"INSERT INTO audit ({columns}) VALUES ('y', 8e8, '', '', '', '', '', '', '')")
     report = await verify(engine)
     assert ([fault.first for fault in report.faults], report.unchained) == ([0], 2), "there was one when it began"
+    await run(
+        address, "DELETE FROM audit WHERE ref = 'x'", f"UPDATE audit SET at = {NOW + 99_999_999_999} WHERE ref = 'y'"
+    )
+    report = await verify(engine)
+    assert ([fault.first for fault in report.faults], report.unchained) == ([0], 1), "that one is of another time"
     await engine.dispose()
 
 
@@ -287,6 +438,13 @@ async def test_lines_for_which_there_was_no_room(opened: Open, address: URL) -> 
     assert [fault.problem.split(":")[0] for fault in (await verify(store.there())).faults] == ["it says itself"] * 2
 
 
+async def test_what_a_backend_calls_lost(opened: Open) -> None:
+    """No backend makes the trail say that it lacks lines, whatever it calls what it asks for."""
+    store = await opened()
+    await kept(store, _line(1, action="Lost", answer="5", detail="5 lines are missing"))
+    assert await faults(store) == []
+
+
 async def test_a_copy_of_a_part(opened: Open) -> None:
     """An exported part is a chain of its own: what is changed or left out in it shows."""
     store = await opened()
@@ -302,6 +460,15 @@ async def test_a_copy_of_a_part(opened: Open) -> None:
     assert (walk([older, *part]).is_whole, walk([older, *part]).unchained) == (True, 1)
     for forged in ([*part, older], [below, *part]):
         assert [(fault.first, fault.last) for fault in walk(forged).faults] == [(0, 0)]
+
+
+def test_faults_without_end() -> None:
+    """A thousand faults are named, and all are counted."""
+    report = walk(Link(_line(number), 2 * number, "") for number in range(1, 504))
+    assert [(fault.first, fault.last) for fault in report.faults[:2]] == [(3, 3), (5, 5)]
+    assert (len(report.faults), report.more) == (502, 0)
+    report = walk(Link(_line(number), 2 * number, "") for number in range(1, 1005))
+    assert (len(report.faults), report.more) == (1000, 3)
 
 
 async def test_the_log_says_where_the_trail_stands(opened: Open, capsys: pytest.CaptureFixture[str]) -> None:

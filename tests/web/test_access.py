@@ -9,7 +9,9 @@ import stat
 import subprocess
 import sys
 import threading
+import time
 import tomllib
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,7 +24,7 @@ from starlette.requests import HTTPConnection
 from structlog.testing import capture_logs
 
 from tests.harness import until, within
-from tests.web.world import ROLES, Web, serving
+from tests.web.world import ROLES, Clock, Web, serving
 from voltgate.config import read
 from voltgate.relay.records import StoreAway
 from voltgate.store.api_tokens import ApiTokens, TokenRecord
@@ -33,6 +35,7 @@ from voltgate.web.bearer import digest_of, fresh, written
 from voltgate.web.first_token import first_token
 from voltgate.web.issued_tokens import IssuedTokens
 from voltgate.web.networks import OperatorReach, ViewerReach
+from voltgate.web.problems import Problem
 
 router = APIRouter()
 
@@ -195,6 +198,41 @@ def test_nothing_shows_a_token() -> None:
         assert repr(digest_of(token)) not in shown
 
 
+def _with(token: str) -> HTTPConnection:
+    """Make a connection that carries a token."""
+    return HTTPConnection({"type": "http", "headers": [(b"authorization", f"Bearer {token}".encode())]})
+
+
+def _is_let_in(access: Access, token: str) -> bool:
+    """Return whether a token is let in."""
+    try:
+        access.caller(_with(token))
+    except Problem:
+        return False
+    return True
+
+
+def test_a_token_on_several_lists() -> None:
+    """A token of the configuration is what that says, whatever else has the same digest; then the issued one counts."""
+    listed = [AccessToken(name, "viewer", digest_of("twice")) for name in ("written", "issued", "logged in")]
+    access = Access(listed[:1])
+    access.replace_logins(listed[2:])
+    access.replace_issued(listed[1:2])
+    assert access.caller(_with("twice")).name == "written"
+    access.replace(())
+    assert access.caller(_with("twice")).name == "issued"
+
+
+def test_a_login_is_no_use_of_a_token() -> None:
+    """Who has logged in uses no token, though one is called as he is."""
+    access = Access([AccessToken("ann", "viewer", digest_of("token"))])
+    access.replace_logins([AccessToken("ann", "viewer", digest_of("login"), login="ann")])
+    assert access.caller(_with("login")).login == "ann"
+    assert access.used == {}
+    access.caller(_with("token"))
+    assert access.used.keys() == {"ann"}
+
+
 # Trying.
 
 
@@ -354,6 +392,12 @@ async def test_a_token_of_another_role_is_another() -> None:
         assert not waiting.done()
         access.replace(change)
         await within(waiting, "the token is another")
+
+
+async def test_a_token_that_ends_by_itself() -> None:
+    """Who was let in by a token learns when its time is over, though nothing changes."""
+    token = AccessToken("ci", "viewer", digest_of("token"), until=time.time() + 0.05)
+    await within(Access([token]).ended(token.digest, token.caller), "the token has ended", 20)
 
 
 async def test_a_reader_who_does_not_read_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -538,6 +582,78 @@ async def test_a_token_is_rotated_at_two_gateways_at_once(table: ApiTokens) -> N
         assert (await other.get("/api/v1/me", third)).status == 401
 
 
+class _Held:
+    """A table whose rows are read at once, and handed over when the gate is open."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, TokenRecord] = {}
+        self.gate = asyncio.Event()
+
+    async def read(self) -> list[TokenRecord]:
+        """Give the rows as they were when they were asked for."""
+        rows = list(self.rows.values())
+        await self.gate.wait()
+        return rows
+
+    async def add(self, record: TokenRecord) -> bool:
+        """Keep a token."""
+        self.rows[record.name] = record
+        return True
+
+    async def change(self, name: str, known: bytes, **values: Any) -> bool:
+        """Change a token."""
+        self.rows[name] = replace(self.rows[name], **values)
+        return True
+
+    async def note_use(self, used: Mapping[str, float]) -> None:
+        """Keep nothing of it."""
+
+    async def remove(self, name: str) -> bool:
+        """Forget a token."""
+        return self.rows.pop(name, None) is not None
+
+
+@pytest.mark.parametrize(
+    ("change", "former", "made"),
+    [
+        (lambda tokens: tokens.make("new", "viewer", "x"), True, True),
+        (lambda tokens: tokens.rotate("ci", 0.0), False, True),
+        (lambda tokens: tokens.remove("ci"), False, False),
+    ],
+    ids=["make", "rotate", "remove"],
+)
+async def test_tokens_that_change_while_they_are_read(
+    change: Callable[[IssuedTokens], Coroutine[Any, Any, str | bool]], former: bool, made: bool
+) -> None:
+    """What was read before a change does not undo it: a token that was deleted meanwhile is let in no more."""
+    access, table = Access(), _Held()
+    tokens = IssuedTokens(access, table)
+    token = await tokens.make("ci", "viewer", "x")
+    reading = asyncio.ensure_future(tokens.read())
+    await asyncio.sleep(0)
+    changing = asyncio.ensure_future(change(tokens))
+    for _ in range(5):
+        await asyncio.sleep(0)
+    table.gate.set()
+    _, told = await within(asyncio.gather(reading, changing), "it is read and changed")
+    assert _is_let_in(access, str(token)) == former
+    assert _is_let_in(access, str(told)) == made
+
+
+async def test_a_token_of_a_name_that_was_used(web: Web) -> None:
+    """A token that takes the name of one that is gone was never used."""
+
+    async def made() -> tuple[str, str | None]:
+        token = (await web.ask("POST", "/api/v1/tokens", "admin", json={"name": "ci", "role": "viewer"})).json["token"]
+        (listed,) = [each for each in (await web.get("/api/v1/tokens", "admin")).json["items"] if each["name"] == "ci"]
+        return token, listed["used"]
+
+    token, _ = await made()
+    assert (await web.get("/api/v1/me", token)).status == 200
+    assert (await web.ask("DELETE", "/api/v1/tokens/ci", "admin")).status == 204
+    assert (await made())[1] is None
+
+
 async def test_the_last_use_of_a_token_is_shown(table: ApiTokens) -> None:
     """The list says when each token was used last, here or, a while later, at another gateway."""
 
@@ -566,6 +682,20 @@ async def test_a_token_has_a_rate(web: Web) -> None:
     assert (await web.get("/api/v1/me", "operator")).status == 200
     web.clock.now += 0.5
     assert [(await web.get("/api/v1/me", "viewer")).status for _ in range(2)] == [200, 429]
+
+
+def test_a_rate_of_less_than_one_in_ten_seconds() -> None:
+    """A token whose rate is that small is let in now and then; one that is taken away and given again begins anew."""
+    clock = Clock()
+    token = AccessToken("ci", "viewer", digest_of("token"))
+    access = Access([token], clock=clock)
+    access.rate = 0.05
+    assert [_is_let_in(access, "token") for _ in range(2)] == [True, False]
+    clock.now += 20
+    assert [_is_let_in(access, "token") for _ in range(2)] == [True, False]
+    access.replace(())
+    access.replace([token])
+    assert _is_let_in(access, "token")
 
 
 async def test_metrics_behind_a_token(web: Web) -> None:

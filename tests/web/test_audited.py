@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from types import SimpleNamespace
 from typing import Any
+
+import aiohttp
+import pytest
+from fastapi import APIRouter
 
 from tests.harness import Stage
 from tests.web.client import api_of
@@ -12,7 +17,7 @@ from tests.web.world import serving
 from voltgate.relay.records import AuditRecord
 from voltgate.store.users import Users
 from voltgate.web.access import AccessToken
-from voltgate.web.audited import Audit, Refusals, line
+from voltgate.web.audited import Audit, Audited, Refusals, line
 from voltgate.web.bearer import digest_of, fresh
 
 
@@ -183,6 +188,96 @@ async def test_names_of_those_who_are_counted_make_room() -> None:
         refusals.close()
     details = [*(f"/login: n{number}" for number in range(10)), "of many kinds", "1 more, the first: of many kinds"]
     assert [each.detail for each in kept] == details * 2
+
+
+def test_what_is_said_at_length() -> None:
+    """Of what a request says the first 300 characters count, and a line keeps no more than 600 of all that it says."""
+    kept: list[AuditRecord] = []
+    refusals = Refusals(kept.append)
+
+    async def add() -> None:
+        for end in "abc":
+            said = "n" * 300 + end
+            refusals.add(line("", "POST /login", "refused", "401 Unauthorized", f"/login: {said * 3}"), said)
+        refusals.close()
+
+    asyncio.run(add())
+    assert [len(each.detail) for each in kept] == [600, 600 + len("2 more, the first: ")]
+
+
+router = APIRouter()
+
+
+@router.post("/named/{identity}")
+async def named(identity: str) -> str:
+    """Take an identity of any length."""
+    return identity
+
+
+async def test_what_ends_without_an_answer() -> None:
+    """A request that comes to nothing before it is answered has a line, too, which says so."""
+    kept: list[AuditRecord] = []
+    audit = Audit(kept.append)
+    app = SimpleNamespace(state=SimpleNamespace(audit=audit))
+
+    async def fails(*_: object) -> Any:
+        raise ZeroDivisionError
+
+    scope = {"type": "http", "path": "/api/v1/x", "method": "POST", "headers": [], "app": app, "client": None}
+    with pytest.raises(ZeroDivisionError):
+        await Audited(fails)(scope, fails, fails)
+    audit.refusals.close()
+    assert [(each.outcome, each.answer) for each in kept] == [("failed", "500 Internal Server Error")]
+
+
+async def test_a_path_of_any_length() -> None:
+    """However long a path is, the line has the beginning of it, and of the identity that it names."""
+    kept: list[AuditRecord] = []
+    async with serving(resources=[router]) as web:
+        audit = web.app.state.audit = Audit(kept.append)
+        await web.ask("POST", f"/api/v1/named/{'x' * 3000}", "admin")
+        await web.ask("POST", f"/api/v1/{'y' * 3000}", "admin")
+        audit.refusals.close()
+    first, second = kept
+    assert (first.station, first.identity) == ("x" * 300, "x" * 300)
+    assert [len(each.detail) for each in kept] == [300, 300]
+    assert second.action == "POST unknown path"
+
+
+async def test_what_was_counted_ends_once() -> None:
+    """What is written down before its minute is over begins anew, and ends by its own minute."""
+    kept: list[AuditRecord] = []
+    ended = asyncio.Event()
+    failed: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: failed.append(context))
+
+    def note(record: AuditRecord) -> None:
+        kept.append(record)
+        if record.detail == "1 more, the first: /other":
+            ended.set()
+
+    refusals = Refusals(note, window=0.05)
+    refusals.add(line("", "GET /me", "refused", "401 Unauthorized", "/me"), "ann")
+    refusals.close()
+    for _ in range(2):
+        refusals.add(line("", "GET /other", "refused", "401 Unauthorized", "/other"))
+    async with asyncio.timeout(30):
+        await ended.wait()
+    assert failed == []
+    assert not refusals._said
+    assert [each.detail for each in kept] == ["/me", "/other", "1 more, the first: /other"]
+
+
+async def test_a_websocket_is_no_request() -> None:
+    """Who opens a websocket in the API asks for nothing that the trail has."""
+    kept: list[AuditRecord] = []
+    async with serving() as web:
+        web.app.state.audit = Audit(kept.append)
+        with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+            await web.http.ws_connect(f"{web.url}/api/v1/me")
+        assert refused.value.status == 403
+        assert (await web.get("/healthz")).status == 200
+    assert kept == []
 
 
 def _told(line: dict[str, Any]) -> tuple[str, str, str, str]:

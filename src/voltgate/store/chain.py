@@ -61,11 +61,10 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The number and the hash of the newest line, and since when there is the chain, in seconds since 1970."""
+    """The number and the hash of the newest line."""
 
     number: int
     hash: str
-    began: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +145,6 @@ async def append(connection: AsyncConnection, records: Sequence[AuditRecord]) ->
         link = Link(AuditRecord(**_kept(connection, record)), number, before)
         rows.append({name: getattr(record, name) for name in NAMES} | {"number": number, "before": before})
         before = link.hash
-        there.add(ref)
     if rows:
         await connection.execute(insert(audit), rows)
         await connection.execute(update(audit_head).values(number=number, hash=before))
@@ -178,7 +176,7 @@ def _head(row: Row[Any] | None) -> Head | None:
     """Return a row as the head; None for one that a hand has made something else of."""
     if row is None or not isinstance(row.number, int) or not isinstance(row.hash, str):
         return None
-    return Head(row.number, row.hash, row.began if isinstance(row.began, float | int) else 0.0)
+    return Head(row.number, row.hash)
 
 
 async def _made(connection: AsyncConnection) -> Head:

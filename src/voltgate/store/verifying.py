@@ -152,7 +152,7 @@ class Walk:
                 report.add(head.number + 1, last, "added by somebody else: the trail ends before")
             elif last == 0:
                 self._begin(head.hash)
-            elif self._hash is not None and head.hash != self._hash:
+            elif head.hash != self._hash:
                 report.add(last, last, "not as written: the trail ends with another hash")
         elif not self._is_part:
             report.add(last + 1, last + 1, "where the trail ends is not known: its head is gone")

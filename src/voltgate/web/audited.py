@@ -173,7 +173,7 @@ class Audited:
         state, audit = scope["state"], scope["app"].state.audit
         is_refused = status in _REFUSED and (status != HTTPStatus.UNAUTHORIZED or _is_tried(scope))
         is_change = scope["method"] not in _SAFE
-        if state.get("audited") or not (is_refused or (is_change and status not in _REFUSED)):
+        if state.get("audited") or not (is_refused or is_change):
             return
         record = _line(scope, state, status)
         if is_refused or (not record.backend and status >= HTTPStatus.BAD_REQUEST):
@@ -211,7 +211,7 @@ def _line(scope: Scope, state: dict[str, Any], status: int) -> AuditRecord:
     detail = f"{path}: {more}" if (more := state.get("audit_detail")) else path
     return line(
         who_of(state),
-        f"{method} {template}"[:_LONGEST],
+        f"{method} {template}",
         outcome,
         answer,
         detail,
