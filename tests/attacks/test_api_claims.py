@@ -90,5 +90,6 @@ async def test_one_long_list_of_a_token_at_a_time(stage: Stage) -> None:
             assert "already" in answer.gives(429)["detail"]
             (await api.ask("PUT", "/backends/b/stations", by="b", data=long)).gives(200)
             whole.set()
-            assert (await sending).status == 200
+            async with await sending as taken:
+                assert taken.status == 200
         (await api.ask("PUT", "/backends/a/stations", by="a", data=long)).gives(200)
