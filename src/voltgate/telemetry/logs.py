@@ -199,7 +199,7 @@ class Lines:
                 who, why = event.station or event.target, event.reason.partition(":")[0]
                 self._refusals.add((who, network_of(event.address), event.status, why), event)
             case CertificateRefused() | CertificateUnasked():
-                self._refusals.add((event.listener, network_of(event.address), event.reason), event)
+                self._refusals.add((type(event), event.listener, network_of(event.address), event.reason), event)
             case _:
                 _write(event)
 
