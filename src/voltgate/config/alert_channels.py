@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, fie
 from voltgate.config import hosts
 from voltgate.config.mail_services import SERVICES, Server, server_of
 from voltgate.config.problems import did_you_mean
-from voltgate.config.values import FilePath, Seconds, Secret, Section, Text, from_elsewhere, is_header_name, split_url
+from voltgate.config.values import FilePath, Seconds, Secret, Section, Text, from_elsewhere, http_url, is_header_name
 
 PUSHOVER = "https://api.pushover.net/1/messages.json"
 _OURS = frozenset({"content-length", "content-type", "host", "idempotency-key"})
@@ -214,11 +214,3 @@ class Channel(Section):
     give_up: Seconds = Field(
         default=86_400, ge=0, le=30 * 86_400, description="How long a message that fails is tried again."
     )
-
-
-def http_url(url: str) -> str:
-    """Return a URL. Raises ValueError, without the URL in it, if nothing can be posted there."""
-    parts = split_url(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("must be a URL that starts with http:// or https://")
-    return url

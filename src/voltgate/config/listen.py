@@ -7,7 +7,17 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field, field_validator, model_validator
 
 from voltgate.config.hosts import is_loopback
-from voltgate.config.values import RESTART, FilePath, Network, Seconds, Section, SecurityProfile, Text, split_url
+from voltgate.config.values import (
+    RESTART,
+    FilePath,
+    Network,
+    Seconds,
+    Section,
+    SecurityProfile,
+    Text,
+    http_url,
+    split_url,
+)
 
 HTTP_OFF = "off"
 
@@ -164,10 +174,7 @@ class Listener(Address):
     @field_validator("ocsp_url")
     @classmethod
     def _asks(cls, url: str | None) -> str | None:
-        parts = None if url is None else split_url(url)
-        if parts is not None and (parts.scheme not in ("http", "https") or not parts.hostname):
-            raise ValueError("must be a URL that starts with http:// or https://")
-        return url
+        return None if url is None else http_url(url)
 
 
 class SoapListener(Address):

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from voltgate.config.values import Network, Seconds, Section, Size, Text, split_url
+from voltgate.config.values import Network, Seconds, Section, Size, Text, http_url
 
 
 class Soap(Section):
@@ -64,6 +64,4 @@ class Soap(Section):
     @field_validator("callback")
     @classmethod
     def _reachable(cls, url: str | None) -> str | None:
-        if url is not None and (split_url(url).scheme not in ("http", "https") or not split_url(url).hostname):
-            raise ValueError("must be a URL that starts with http:// or https://")
-        return url
+        return None if url is None else http_url(url)

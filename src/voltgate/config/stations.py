@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator
 
 from voltgate.config.bounds import Protocol, Spelling
-from voltgate.config.values import Seconds, Secret, Section, SecurityProfile, Text, Version, split_url
+from voltgate.config.values import Seconds, Secret, Section, SecurityProfile, Text, Version, http_url, split_url
 
 _WILD = frozenset("*?[")
 _OVERRIDES = (
@@ -133,9 +133,7 @@ class StationEntry(Section):
     @field_validator("password_hook", "auth_lookup", "certificate_lookup", "callback")
     @classmethod
     def _asks(cls, url: str | None) -> str | None:
-        if url is not None and (split_url(url).scheme not in ("http", "https") or not split_url(url).hostname):
-            raise ValueError("must be a URL that starts with http:// or https://")
-        return url
+        return None if url is None else http_url(url)
 
     @field_validator("password")
     @classmethod

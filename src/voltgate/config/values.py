@@ -182,6 +182,14 @@ def split_url(url: str) -> SplitResult:
     return parts
 
 
+def http_url(url: str) -> str:
+    """Return a URL. Raises ValueError, without the URL in it, if nothing can be asked or posted there by HTTP."""
+    parts = split_url(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("must be a URL that starts with http:// or https://")
+    return url
+
+
 _HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 
 
