@@ -89,7 +89,7 @@ def decode(text: bytes) -> Message:
     """Read one text message. `text` must be valid UTF-8: the carrier has checked it."""
     if len(text) > 2 * DEEPEST and (excess := _excess(text)):
         return replace(_unreadable(text), description=excess)
-    if text.endswith(b"}]"):  # so the last element is an object
+    if text[-2:] == b"}]":  # so the last element is an object; a slice is faster than endswith
         head = text[:3]
         try:
             if head == b"[2,":
@@ -105,8 +105,8 @@ def decode(text: bytes) -> Message:
 
 def _excess(text: bytes) -> str:
     """Return what a message has too much of, before anything is built from it; "" if nothing."""
-    openings = text.count(b"[") + text.count(b"{")
-    if openings + text.count(b",") > MOST_VALUES:
+    openings = len(text) - len(text.replace(b"{", b"").replace(b"[", b""))  # faster than to count them
+    if len(text) > MOST_VALUES and openings + text.count(b",") > MOST_VALUES:
         return f"The frame holds more than {MOST_VALUES} values"
     if openings > DEEPEST:
         brackets = _TEXT.sub(b"", text).translate(None, _NO_BRACKETS)

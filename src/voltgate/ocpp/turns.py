@@ -313,7 +313,8 @@ class Turns:
 
     def _take(self, call: Call, text: bytes, frame: bytes | None, now: float, until: float = FOREVER) -> None:
         call.at = now
-        call.deadline = min(now + self._bounds.patience, until)
+        latest = now + self._bounds.patience
+        call.deadline = latest if latest < until else until
         call.asker = self.name
         if call.text is text:
             call.frame = frame
