@@ -247,19 +247,20 @@ class SessionTap:
             handler(call, partial(self._answered, call, respond))
 
     def _answered(self, call: Call, respond: Respond, reply: Reply) -> None:
-        if call in self._open:  # it was not given up yet
-            self._over(call, reply)
+        backend = self._open.pop(call, "")
+        if backend is None and not self._decisions:
+            self.tell((self.session, FROM_STATION, call, reply, self._clock(), None, self.session.plans))
+        elif backend != "":  # it was not given up yet
+            self._over(call, reply, backend)
         respond(reply)
 
-    def _over(self, call: Call, reply: Reply | None) -> None:
-        backend = self._open.pop(call)
+    def _over(self, call: Call, reply: Reply | None, backend: str | None) -> None:
         session = self.session
-        now = self._clock()
         if backend is not None:
-            self.tell((session, FROM_BACKEND, call, reply, now, backend, None))
+            self.tell((session, FROM_BACKEND, call, reply, self._clock(), backend, None))
             return
         decision = self._decisions.pop(call, None) if self._decisions else None
-        self.tell((session, FROM_STATION, call, reply, now, None, decision or session.plans))
+        self.tell((session, FROM_STATION, call, reply, self._clock(), None, decision or session.plans))
 
     def decided(self, call: Call, why: str, plan: Plan | None = None) -> None:
         """Learn why a call of the station goes where it goes: `why`, or the rule that the plan is of.
@@ -284,7 +285,7 @@ class SessionTap:
         """
         here = self.session.legs
         for call in [call for call, backend in self._open.items() if backend is None or backend in here]:
-            self._over(call, None)
+            self._over(call, None, self._open.pop(call))
 
     def tell_all(self, heard: Heard) -> None:
         """Tell everybody who listens."""

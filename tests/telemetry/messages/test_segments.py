@@ -15,8 +15,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from voltgate.relay.tap import FROM_STATION
 from voltgate.telemetry.messages import shares as shares_module
-from voltgate.telemetry.messages.entries import AS_BEFORE, CALLED, RESULT, Entry
+from voltgate.telemetry.messages.entries import CALLED, RESULT, Entry
 from voltgate.telemetry.messages.masking import Mask
 from voltgate.telemetry.messages.reading import Search, document, find
 from voltgate.telemetry.messages.segments import SMALLEST, Bounds, Segments, first_id, moment_of, segments_in
@@ -433,18 +434,23 @@ def test_an_entry_that_cannot_be_masked(log: WrittenLog, monkeypatch: pytest.Mon
     assert log.find(kind="lost")[0]["description"].startswith("1 entries")
 
 
-def test_what_two_legs_say_and_cannot_be_masked(log: WrittenLog, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An entry that says the same as one that cannot be masked is not written either, with no other's words."""
+def test_two_legs_that_cannot_be_masked(log: WrittenLog, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An entry that says two legs is written twice, the backend's first; as two it is missing if it cannot be."""
     masked = Mask.payload
-    same = {"body": AS_BEFORE, "reply": None}
 
     def fails(self: Mask, raw: bytes, found: Any = None) -> bytes:
         return masked(self, raw, found) if b"bad" not in raw else masked(self, None, found)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Mask, "payload", fails)
-    log.writes(entry(NOW), entry(NOW + 1, **same), entry(NOW + 2, body=b'{"bad":1}'), entry(NOW + 3, **same))
-    assert [each["reply"] for each in log.find(kind="call")] == [{"currentTime": "x"}] * 2
+    both = {"direction": FROM_STATION, "backend": "a", "took": 0.5, "took_backend": 0.25, "route": "home", "rule": 0}
+    log.writes(entry(NOW, **both), entry(NOW + 1, body=b'{"bad":1}', **both))
+    legs = log.find(kind="call")
+    assert [(each["direction"], each["latency_ms"], each["route"]) for each in legs] == [
+        ("from_station", 500.0, "home"),
+        ("to_backend", 250.0, None),
+    ]
     assert log.reports[-1]["dropped"] == 2
+    assert log.find(kind="lost")[0]["description"].startswith("2 entries")
 
 
 def test_a_folder_of_another_gateway(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import msgspec
 
 from voltgate.ocpp.messages import SEND, Error, Result, Unanswered
 from voltgate.relay.route import Plans
-from voltgate.relay.tap import FROM_STATION, TO_BACKEND, TO_STATION, Heard, backend_of, decision_of
+from voltgate.relay.tap import FROM_STATION, TO_BACKEND, TO_STATION, Decision, Heard, backend_of, decision_of
 
 CALLED, SENT, MALFORMED, REFUSED, LOST = range(5)
 KINDS = ("call", "send", "malformed", "refused", "lost")
@@ -21,9 +21,7 @@ OUTCOMES = ("result", "error", "unanswered")
 
 NEITHER = -1
 """In the place of a direction: nobody called anybody."""
-AS_BEFORE = b""
-"""In the place of a body: it and the reply are those of the entry before, which is in the same batch."""
-_SAME, _NOTHING, _UNDECIDED = (AS_BEFORE, None), (None, None), (None, None, None)
+_UNDECIDED = (None, None, None)
 MOST_ODD = 1024
 """Bytes that are kept of a frame that is no message, or of what a handshake asked for."""
 
@@ -33,9 +31,9 @@ class Entry(msgspec.Struct, array_like=True, frozen=True):
 
     `body` and `reply` are the frame that arrived (it begins with a bracket), or the JSON of the payload; of an error
     the reply is that of its details. What the frames say is not said again: `message_id`, `action`, and that it is a
-    result. A call is heard on two legs, mostly one right after the other: what was said is handed over, and masked,
-    once (`AS_BEFORE`). `call` ties the records of one call together. `was` and `reply_was` are the payloads that the
-    call and the reply arrived with, where they were changed.
+    result. A call is heard on two legs, mostly one right after the other: one entry says both, if nothing was changed.
+    `took_backend` is what it took there. `call` ties the records of one call together. `was` and `reply_was` are the
+    payloads that the call and the reply arrived with, where they were changed.
     """
 
     kind: int
@@ -50,6 +48,7 @@ class Entry(msgspec.Struct, array_like=True, frozen=True):
     route: str | None = None
     rule: int | None = None
     decided: str | None = None
+    took_backend: float | None = None
     message_id: str = ""
     action: str = ""
     outcome: int | None = None
@@ -59,6 +58,9 @@ class Entry(msgspec.Struct, array_like=True, frozen=True):
     reply_was: bytes | None = None
 
 
+_Decided: TypeAlias = tuple[str | None, int | None, str | None]
+"""The route, the number of the rule, and why."""
+
 Row: TypeAlias = tuple[object, ...]
 """The fields of an entry, which is not made in the loop: a tuple costs a third."""
 
@@ -66,39 +68,36 @@ Row: TypeAlias = tuple[object, ...]
 def entries_of(every: Iterable[Heard], since: float) -> list[Row]:
     """Return what was heard as entries; the clock of the wheel showed 0 `since` then, in seconds since 1970."""
     entries: list[Row] = []
-    answered: dict[tuple[Plans, str, object], tuple[str | None, str | None, int | None, str | None]] = {}
-    """Who answered, and why, by what was asked and of whom: the same again and again."""
-    last: tuple[bytes | None, bytes | None] = _NOTHING
-    """What was said in the entry before, if that was a backend's leg."""
+    decisions: dict[tuple[Decision | Plans | None, str], _Decided] = {}
+    """Why calls went where they went, by what was asked: the same again and again."""
+    leg: Heard | None = None
+    """A backend's leg of a call that was passed on as it came, and so was its answer: the station's may be the next."""
     for heard in every:
-        session, direction, call, reply, now, backend, why = heard
-        text, at = call.text, call.at
-        if text and type(reply) is Result and reply.text and now is not None and call.original is None:
-            if direction == TO_BACKEND:
-                last = text, reply.text
-                row: Row = (CALLED, since + at, session.identity, 1, backend, now - at, text, reply.text, int(at * 1e6))
-                entries.append(row)
+        session, direction, call, reply, now, _, why = heard
+        if leg is not None:
+            if call is leg[2] and type(reply) is Result and reply is leg[3] and type(why) is Plans:
+                decided = decisions.get((why, call.action))
+                if decided is None:
+                    decided = decisions[why, call.action] = _decision(heard)
+                at, (route, rule, by) = call.at, decided
+                entries.append((
+                    CALLED, since + at, session.identity, FROM_STATION, leg[5], (now or at) - at, call.text,
+                    reply.text, int(at * 1e6), route, rule, by, (leg[4] or at) - at,
+                ))  # fmt: skip
+                leg = None
                 continue
-            origin = reply.origin
-            if direction == FROM_STATION and type(why) is Plans and origin is not None and not reply.original:
-                found = answered.get((why, call.action, origin.name))
-                if found is None:
-                    found = answered[why, call.action, origin.name] = (backend_of(heard), *_decision(heard))
-                backend, route, rule, decided = found
-                said, answer = _SAME if text is last[0] and reply.text is last[1] else (text, reply.text)
-                row = (
-                    CALLED, since + at, session.identity, 0, backend, now - at, said, answer, int(at * 1e6), route,
-                    rule, decided,
-                )  # fmt: skip
-                entries.append(row)
-                last = _NOTHING
-                continue
-        entries.append(_in_full(heard, since))
-        last = _NOTHING
+            entries.append(_in_full(leg, since))
+            leg = None
+        if direction == TO_BACKEND and type(reply) is Result and reply.text and call.text and call.original is None:
+            leg = heard
+        else:
+            entries.append(_in_full(heard, since))
+    if leg is not None:
+        entries.append(_in_full(leg, since))
     return entries
 
 
-def _decision(heard: Heard) -> tuple[str | None, int | None, str | None]:
+def _decision(heard: Heard) -> _Decided:
     return decision_of(heard) or _UNDECIDED
 
 
@@ -130,6 +129,7 @@ def _in_full(heard: Heard, since: float) -> Row:
         route,
         rule,
         decided,
+        None,
         sent_as or call.id,
         call.action,
         outcome,
@@ -143,5 +143,5 @@ def _in_full(heard: Heard, since: float) -> Row:
 def odd_entry(kind: int, station: str, at: float, body: bytes, why: str, backend: str | None, direction: int) -> Row:
     """Return an entry of what is no message: as many bytes of it as are kept."""
     rest = "" if len(body) <= MOST_ODD else f" ({len(body)} bytes)"
-    nothing = (None, 0, None, None, None, "", "", None, None)
+    nothing = (None, 0, None, None, None, None, "", "", None, None)
     return (kind, at, station, direction, backend, None, body[:MOST_ODD], *nothing, why + rest)

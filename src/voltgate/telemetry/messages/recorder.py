@@ -241,7 +241,7 @@ class Recorder:
                 return
             self._give_up(fault)
         else:
-            self._hand_over(body, len(rows))
+            self._hand_over(body, len(heard) + len(odd))
 
     def _give_up(self, fault: Exception) -> None:
         """Drop one entry that is none; what it holds is not logged, as nobody has masked it."""

@@ -17,12 +17,13 @@ from pathlib import Path
 from typing import IO, TypeAlias
 
 import msgspec
+from msgspec.structs import replace
 
 from voltgate.ocpp.framing import decode
 from voltgate.ocpp.messages import Call, Result
 from voltgate.relay.tap import TO_BACKEND
 from voltgate.telemetry.messages.changes import change_of
-from voltgate.telemetry.messages.entries import AS_BEFORE, LOST, MALFORMED, REFUSED, RESULT, Entry
+from voltgate.telemetry.messages.entries import LOST, MALFORMED, REFUSED, RESULT, Entry
 from voltgate.telemetry.messages.masking import Mask
 from voltgate.telemetry.messages.segments import Bounds, Record, Segments, weight_of
 from voltgate.telemetry.messages.shares import Shares
@@ -96,8 +97,6 @@ class Writer:
         """"": it has not been told yet, and may begin nowhere."""
         self._lock: IO[bytes] | None = None
         self._records: list[Record] = []
-        self._words: _Words | None = None
-        """What was said in the last entry, masked: the next may be another leg's of the same."""
         self._began = 0.0
         """When the oldest record that is not written came."""
         self._lost = 0
@@ -165,35 +164,42 @@ class Writer:
     def _add(self, entry: Entry) -> None:
         if self._segments is None and self._folder:
             self._begin()
+        number = 1 if entry.took_backend is None else 2
         try:
             if self._segments is not None:
-                record, is_full = self._record(entry, self._segments.number(entry.at)), self._segments.is_full
-                if self._shares.takes(
-                    entry.station, weight_of(record), time.monotonic(), self._bounds, is_full=is_full
-                ):
-                    self._records.append(record)
-                else:
-                    self.report.dropped += 1
-                    self._beyond[entry.station] = self._beyond.get(entry.station, 0) + 1
+                for record in self._records_of(entry, self._segments):
+                    self._keep(record, entry.station, self._segments)
                 return
         except Exception as fault:  # of ours: those beside it are written all the same
             self._problem(f"a fault of Voltgate: an entry cannot be masked: {type(fault).__name__}")
-        self.report.dropped += 1
-        self._lost += 1
+        self.report.dropped += number
+        self._lost += number
 
-    def _record(self, entry: Entry, record_id: int) -> Record:
+    def _keep(self, record: Record, station: str, segments: Segments) -> None:
+        """Keep a record to be written, unless its station has had its share of a log that is full."""
+        if self._shares.takes(station, weight_of(record), time.monotonic(), self._bounds, is_full=segments.is_full):
+            self._records.append(record)
+        else:
+            self.report.dropped += 1
+            self._beyond[station] = self._beyond.get(station, 0) + 1
+
+    def _records_of(self, entry: Entry, segments: Segments) -> list[Record]:
+        """Return what an entry says: of a call's two legs the backend's first."""
+        words = None if entry.kind in (MALFORMED, REFUSED) else self._masked(entry)
+        legs = [entry]
+        if entry.took_backend is not None:
+            leg = replace(entry, direction=TO_BACKEND, took=entry.took_backend, route=None, rule=None, decided=None)
+            legs.insert(0, leg)
+        return [self._record(leg, words, segments.number(leg.at)) for leg in legs]
+
+    def _record(self, entry: Entry, words: _Words | None, record_id: int) -> Record:
         mask, found, outcome = self._mask, dict[str, str](), entry.outcome
-        if entry.kind in (MALFORMED, REFUSED):
+        if words is None:
             body = (entry.body or b"").decode(errors="backslashreplace").replace("\0", "")  # of UTF-16 the letters
             payload: str | None = mask.target(body) if entry.kind == REFUSED else mask.text(body)
             reply, changed, message_id, action = None, None, "", ""
         else:
-            if entry.body != AS_BEFORE:
-                self._words = None
-                self._words = self._masked(entry)
-            if self._words is None:
-                raise ValueError("what was said before it could not be masked")
-            message_id, action, said, payload, answered_id, answered, reply, found = self._words
+            message_id, action, said, payload, answered_id, answered, reply, found = words
             changed = self._change(entry, said, answered) if entry.was or entry.reply_was else None
             if not entry.message_id and entry.direction == TO_BACKEND:
                 message_id = answered_id or message_id
@@ -251,8 +257,7 @@ class Writer:
         if not self._lost or self._segments is None:
             return []
         why = f"{self._lost} entries that were made before this are not here: they could not be written in time"
-        entry = Entry(LOST, now, "", description=why)
-        return [self._record(entry, self._segments.number(now))]
+        return self._records_of(Entry(LOST, now, "", description=why), self._segments)
 
     def _excess(self) -> list[Record]:
         """Return the records that say who had more to say than its share; none if that was said a moment ago."""
@@ -260,13 +265,12 @@ class Writer:
         if not self._beyond or self._segments is None or now - self._beyond_told < _TELL_SHARES:
             return []
         self._beyond_told = now
-        told = []
+        told: list[Record] = []
         for station, number in self._beyond.items():
             why = (
                 f"{number} entries of {station} that were made before this are not here: it had its share of a full log"
             )
-            entry = Entry(LOST, time.time(), station, description=why)
-            told.append(self._record(entry, self._segments.number(entry.at)))
+            told += self._records_of(Entry(LOST, time.time(), station, description=why), self._segments)
         return told
 
     def idle(self) -> None:
