@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import fields
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -58,15 +60,19 @@ def test_all_tell_of_the_same_events(tmp_path: Path, monkeypatch: pytest.MonkeyP
     file = tmp_path / "voltgate.toml"
     file.write_text('[store]\nurl = "off"\n')
     parts = Composition(ActiveConfiguration(read(file, {})))
-    lines: list[tuple[str, dict[str, object]]] = []
-    monkeypatch.setattr(logs.log, "log", lambda level, line, **more: lines.append((line, more)))
+    lines: list[str] = []
+    monkeypatch.setattr(logs, "ERRORS", SimpleNamespace(put=lines.append))
+    monkeypatch.setattr(logs._Shape, "render", staticmethod(logs._render(human=False)))
     made = [event(*(1 if field.name == "days" else "Local" for field in fields(event))) for event in EVENTS]
     for each in made:
         parts.happened(each)
     assert parts.notifier.faults == {}
     shown = [logged.document for logged in parts.events.after(0).events]
-    for event, (line, more), document in zip(EVENTS, lines, shown, strict=True):
-        assert line == EVENTS[event].line
+    for event, line, document in zip(EVENTS, lines, shown, strict=True):
+        more = json.loads(line)
+        assert more.pop("event") == EVENTS[event].line
+        assert more.pop("timestamp")
+        assert more.pop("level") in ("info", "warning", "error", "critical")
         assert list(more) == [field.name for field in fields(event)]
         assert document["kind"] == NAMES[event]
         assert document.keys() >= more.keys()

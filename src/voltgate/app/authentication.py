@@ -83,10 +83,8 @@ class Authentication:
         if station.checked and not self.security.is_read:
             return _BLIND
         shown, entry = _shown(handshake.certificate, secure=handshake.secure), station.entry
-        wanted = Wanted.of(
-            Wanted(entry.profiles, entry.organizations), Wanted(handshake.profiles, handshake.organizations)
-        )
-        least = self.security.of(station.key).profile
+        wanted = Wanted.of(entry, handshake)
+        least = self.security.least(station.key)
         if least == CERTIFICATE and wanted.profiles is None:
             wanted = replace(wanted, profiles=frozenset({CERTIFICATE}))
         fold = folding(case_sensitive=self._passwords.case_sensitive)
@@ -99,7 +97,8 @@ class Authentication:
             )
             if denied is not None:
                 return _refused(denied)
-            came = replace(came, proven=station.checked and not came.by_registry)
+            if station.checked and not came.by_registry:
+                came = replace(came, proven=True)
         if came.profile < least and not came.by_registry:
             return Refused(403, _LOWER.format(came.profile, least))
         return await self._revoked(station, handshake) or came

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Protocol
 
 from voltgate.directory.lookup import Shown
 from voltgate.directory.stations import Station
@@ -38,6 +39,18 @@ class Unfit:
     is_missing: bool = False
 
 
+class Wants(Protocol):
+    """What says how stations come: an entry, or a listener."""
+
+    @property
+    def profiles(self) -> frozenset[int] | None:
+        """One of these; None: whatever it comes with."""
+
+    @property
+    def organizations(self) -> frozenset[str]:
+        """One of these, if there are any."""
+
+
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """What is asked of a station: one of `profiles`, and in its certificate one of `organizations`, if there are any.
@@ -49,10 +62,11 @@ class Wanted:
     organizations: frozenset[str] = frozenset()
 
     @classmethod
-    def of(cls, entry: Wanted, listener: Wanted) -> Wanted:
+    def of(cls, entry: Wants, listener: Wants) -> Wanted:
         """Return what its entry and its listener ask for: of profiles both, of organizations the entry, if it says."""
-        said = [each.profiles for each in (entry, listener) if each.profiles is not None]
-        profiles = frozenset.intersection(*said) if said else None
+        profiles = listener.profiles if entry.profiles is None else entry.profiles
+        if entry.profiles is not None and listener.profiles is not None:
+            profiles = entry.profiles & listener.profiles
         return cls(profiles, entry.organizations or listener.organizations)
 
 

@@ -80,6 +80,11 @@ class StationSecurity:
         """Return the record of a station, by its key; an empty one if there is none."""
         return self._records.get(station) or SecurityRecord(station, identity or station)
 
+    def least(self, station: str) -> int:
+        """Return the lowest profile that a station may come with."""
+        record = self._records.get(station)
+        return 0 if record is None else record.profile
+
     def ending(self, before: float) -> Iterator[SecurityRecord]:
         """Yield the records of stations whose certificates end before a time."""
         return (each for each in self._records.values() if each.until is not None and each.until < before)
@@ -88,8 +93,10 @@ class StationSecurity:
 
     def came(self, station: str, identity: str, arrival: Arrival) -> None:
         """Note with which profile a station has come in; only what was proven here binds it."""
+        if not arrival.proven:
+            return
         before = self.of(station, identity)
-        if not arrival.proven or (arrival.profile <= before.profile and arrival.until == before.until):
+        if arrival.profile <= before.profile and arrival.until == before.until:
             return
         raised = arrival.profile > before.profile
         record = replace(before, identity=identity, profile=max(arrival.profile, before.profile), until=arrival.until)

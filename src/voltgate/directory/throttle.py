@@ -85,19 +85,23 @@ class Throttle:
         return max(0.0, self._level(bucket, most, now) + 1 - most)
 
     def _level(self, bucket: tuple[str, str], most: int, now: float) -> float:
-        level, at = self._levels.get(bucket, (0.0, now))
-        return max(0.0, level - (now - at) * most / 60)
+        counted = self._levels.get(bucket)
+        return max(0.0, counted[0] - (now - counted[1]) * most / 60) if counted else 0.0
 
     def _add(self, counted: Try, count: int, now: float) -> None:
         for bucket, most in counted.buckets:
-            level = max(0.0, self._level(bucket, most, now) + count)
-            remember(self._levels, bucket, (level, now), REMEMBERED)
+            level = self._level(bucket, most, now) + count
+            if level > 0:
+                remember(self._levels, bucket, (level, now), REMEMBERED)
+            else:
+                self._levels.pop(bucket, None)
 
 
 def _near(network: str) -> tuple[str, str]:
     """Return the bucket of a neighbourhood, which counts for the order only."""
+    if ":" not in network:
+        return "", f"near {'.'.join(network.split('.')[:2])}"
     try:
-        parsed = ipaddress.ip_network(network)
+        return "", f"near {ipaddress.IPv6Network(network).supernet(new_prefix=48)}"
     except ValueError:
         return "", f"near {network}"
-    return "", f"near {parsed.supernet(new_prefix=16 if parsed.version == 4 else 48)}"

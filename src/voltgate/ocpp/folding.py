@@ -14,7 +14,7 @@ _SMALL = str.maketrans(ascii_uppercase, ascii_lowercase)
 
 def fold(identity: str) -> str:
     """Return an identity, or a pattern of identities, with the letters of ASCII in lower case."""
-    return identity.translate(_SMALL)
+    return identity.lower() if identity.isascii() else identity.translate(_SMALL)
 
 
 def as_written(identity: str) -> str:

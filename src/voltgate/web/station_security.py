@@ -53,7 +53,7 @@ def show(queries: Queries, identity: str) -> models.StationSecurity:
 async def lower(queries: Queries, identity: str, profile: int, by: str) -> models.StationSecurity:
     """Let a station come with a lower security profile. Raise Problem: 404, 409, 503."""
     station, security = queries.find(identity), security_of(queries)
-    least = security.of(station.key).profile
+    least = security.least(station.key)
     if profile >= least:
         detail = f"The station may come with security profile {least} already; only itself raises that, as it comes."
         raise Problem(409, "Conflict", detail)

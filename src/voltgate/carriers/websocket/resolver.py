@@ -15,6 +15,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import chain, zip_longest
 from typing import TypeAlias
 
@@ -194,6 +195,7 @@ class Resolver:
         name.away = f"{asked[0]} cannot be looked up: {reason}"
 
 
+@lru_cache(maxsize=1024)
 def _is_ip(host: str) -> bool:
     try:
         ipaddress.ip_address(host)
