@@ -28,7 +28,7 @@ from cryptography.x509.oid import NameOID
 from bench.installs import LOCKED, node_modules, program
 from bench.machine import ROOT, Failure, descriptors, tree
 
-STARTING = 20.0
+STARTING = 120.0
 """Seconds that a proxy may take until it listens."""
 
 

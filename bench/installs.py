@@ -14,6 +14,7 @@ PACKAGES = {
     **{name: name for name in ("nginx", "haproxy", "npm", "mosquitto", "rabbitmq-server")},
     "node": "nodejs",
     "pg_ctlcluster": "postgresql",
+    "callgrind_control": "valgrind",
 }
 """Programs and the Debian packages that bring them."""
 LOCKED = ROOT / "bench" / "proxies"
