@@ -38,9 +38,9 @@ class Address(Section):
     )
     certificate: FilePath | None = Field(
         default=None,
-        description="wss only. PEM file: the certificate, followed by its intermediates. Read again when it changes.",
+        description="TLS only. PEM file: the certificate, followed by its intermediates. Read again when it changes.",
     )
-    key: FilePath | None = Field(default=None, description="wss only. PEM file: the private key of `certificate`.")
+    key: FilePath | None = Field(default=None, description="TLS only. PEM file: the private key of `certificate`.")
     certificates: Annotated[tuple[KeyPair, ...], Field(strict=False)] = Field(
         default=(),
         description="More certificates for the same address. OCPP asks for an RSA and an ECDSA one "

@@ -20,7 +20,7 @@ from voltgate.simulator.behaviour import Behaviour
 from voltgate.simulator.clock import Clock
 from voltgate.simulator.event_loop import TICK, stopping, ticking
 from voltgate.simulator.fleet import Fleet, Plan
-from voltgate.simulator.output import follow
+from voltgate.simulator.output import examples, follow
 from voltgate.simulator.profile import PROFILES, StationSettings
 from voltgate.telemetry import logs
 
@@ -152,6 +152,8 @@ async def _play(plan: Plan, stop: asyncio.Event, console: Console, backend: Simu
     running = asyncio.ensure_future(fleet.run(stop))
     await follow(running, lambda: _status(fleet, backend), console)
     await running
+    for line in (*examples(fleet.tally), *examples(backend.tally)):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def _status(fleet: Fleet, backend: SimulatedBackend) -> str:

@@ -65,6 +65,11 @@ def summary(tally: Tally) -> Iterator[str]:
     yield ", ".join(f"{number} {name}" for name, number in counts["faults"].items())
     if tally.behind:
         yield f"{tally.behind} calls were not sent: the stations were too busy for this rate"
-    for name, examples in counts["examples"].items():
-        for example in examples:
-            yield f"  {name}: {example}"
+    yield from examples(tally)
+
+
+def examples(tally: Tally) -> Iterator[str]:
+    """Yield a line for each fault that is kept as an example."""
+    for fault, kept in tally.examples.items():
+        for example in kept:
+            yield f"  {fault.value}: {example}"
