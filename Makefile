@@ -12,7 +12,7 @@ run: .venv/run
 	@$(BIN)/voltgate demo
 
 test: .venv/dev
-	@scripts/debian chromium chromium-driver haproxy mosquitto nginx nodejs npm openssl rabbitmq-server
+	@scripts/debian chromium chromium-driver haproxy mosquitto nginx nodejs npm openssl rabbitmq-server systemd
 	$(MAKE) -j2 --output-sync=target lint covered
 	$(BIN)/python -m pytest -n auto --ignore tests/ocpp --ignore tests/relay
 

@@ -308,6 +308,8 @@ BEGUN = {
     ("app/route_editing.py", "check"): "one look at the routes, for who waits for it",
     ("app/route_editing.py", "put"): "one change of the file, for who waits for it",
     ("app/route_editing.py", "show"): "one look at the file, for who waits for it",
+    ("app/foreground.py", "_foreground"): "tells the service manager; it restarts who says nothing any more",
+    ("app/service_manager.py", "attend"): "says once that the process is to end",
     ("app/life.py", "_tick"): "the ticks: supervised as deadlines",
     ("app/reloading.py", "_change"): "one look at the configuration: what it raises ends that change",
     ("carriers/amqp/answering.py", "_done"): "one acknowledgement, which may fail: the message comes again",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import time
-from pathlib import Path
 
 import structlog
 
@@ -85,8 +84,7 @@ class Composition:
         self.csms = None if self.database is None else csms_of(config, self.database, self.wheel, self.clock)
         self.carriers.local.answering = self.csms
         self.watch = self._watch(config)
-        source = active.loaded.source
-        home = (Path() if source is None else source.parent).absolute()
+        home = active.loaded.home
         self.operating = operating_of(
             lambda: active.config,
             self.csms,

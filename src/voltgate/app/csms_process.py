@@ -7,7 +7,6 @@ import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from pathlib import Path
 
 import structlog
 
@@ -103,8 +102,7 @@ class NodeParts:
         self.csms.elsewhere = ByQueue(connections, self.nodes)
         self.costs = Costs(self.csms, connections, Rota(self.database), self.nodes)
         self.watch = Watch(self.csms.rounds, connections, by_queue(self.database, lambda: self.nodes), time.time)
-        source = active.loaded.source
-        home = Path() if source is None else source.parent.absolute()
+        home = active.loaded.home
         self.operating = operating_of(lambda: active.config, self.csms, self.database, self.calendar, home)
         self.state: NodeState = "serving"
 

@@ -32,8 +32,7 @@ def address_of(loaded: Loaded) -> URL | None:
     section = loaded.config.store
     if section.url == OFF:
         return None
-    folder = Path() if loaded.source is None else loaded.source.parent
-    address = read_address(section.url, folder.absolute())
+    address = read_address(section.url, loaded.home)
     if section.password is not None:
         address = address.set(password=section.password.get_secret_value())
     return address

@@ -18,8 +18,9 @@ import uvloop
 
 from voltgate import __version__
 from voltgate.app import csms_process
-from voltgate.app.life import Life, Running, run_through
+from voltgate.app.life import Life, Running, ended, run_through
 from voltgate.app.process import Process
+from voltgate.app.service_manager import ServiceManager
 from voltgate.app.worker import READY, Worker
 from voltgate.config import Loaded, read
 from voltgate.config.whole import CSMS
@@ -91,9 +92,18 @@ def _begin(path: Path | None, worker: Worker | None = None) -> Loaded:
 
 
 async def _foreground(make: Callable[[], Life]) -> None:
-    stop, reload = asyncio.Event(), asyncio.Event()
+    stop, reload, manager = asyncio.Event(), asyncio.Event(), ServiceManager(os.environ)
+
+    def ready(running: Running) -> None:
+        _announce(running)
+        manager.ready(f"{__version__}, for stations on {_where(running)}")
+
+    attending = asyncio.create_task(manager.attend(stop))
     with _signals(stop, reload):
-        await run_through(make(), _announce, stop, reload)
+        try:
+            await run_through(make(), ready, stop, reload)
+        finally:
+            await ended([attending])
 
 
 async def _work(make: Callable[[], Life], worker: Worker) -> None:
@@ -116,8 +126,12 @@ _WHOLE = {
 """What is said where there is no file, by what becomes of stations that nobody knows."""
 
 
+def _where(running: Running) -> str:
+    return ", ".join(url for urls in running.listeners.values() for url in urls) or "nothing of its own"
+
+
 def _announce(running: Running) -> None:
-    where = ", ".join(url for urls in running.listeners.values() for url in urls)
+    where = _where(running)
     http = f"; {offered()} on {running.http}" if running.http else ""
     source = f"by {running.source}" if running.source else "without a configuration file"
     if running.consumes:

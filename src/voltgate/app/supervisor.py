@@ -17,6 +17,7 @@ from pathlib import Path
 import structlog
 
 from voltgate import __version__
+from voltgate.app.service_manager import ServiceManager
 from voltgate.app.worker import NOW, READY, RELOAD, STOP, Worker
 from voltgate.config import Config, ConfigErrors, read
 from voltgate.telemetry import logs
@@ -95,14 +96,18 @@ class Supervisor:
         self._children: dict[int, Process] = {}
         self._links: dict[int, socket.socket] = {}
         self._code = 0
+        self._manager = ServiceManager(os.environ)
 
     async def run(self) -> int:
         """Run the workers until all have ended after a signal, or the first cannot start; return the exit code."""
         with self._signals():
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._end_in_time())
+                attending = tasks.create_task(self._manager.attend(self._stopping))
                 for number in range(1, self._of + 1):
                     tasks.create_task(self._look_after(number))
+                await self._over.wait()
+                attending.cancel()
         return self._code
 
     async def _look_after(self, number: int) -> None:
@@ -175,6 +180,7 @@ class Supervisor:
             where = ", ".join(each.url for each in (*listen.stations, *listen.soap))
             http = f"; {offered()} on {listen.http_url}" if listen.http_url else ""
             OUTPUT.put(f"voltgate {__version__}: {self._of} workers listen for stations on {where}{http}")
+            self._manager.ready(f"{__version__}, {self._of} workers for stations on {where}")
             log.info("all workers listen", workers=self._of, version=__version__)
 
     # The end.

@@ -116,8 +116,7 @@ class Csms(Section):
     )
     uploads_folder: Annotated[Text, Field(min_length=1)] = Field(
         default="var/uploads",
-        description="Where uploads are kept (relative to the folder of this file; it is made). Gateways of a cluster "
-        "share one.",
+        description="Where uploads are kept (it is made). Gateways of a cluster share one.",
         json_schema_extra=RESTART,
     )
     uploads_size: Size = Field(default=256 << 20, ge=1 << 10, le=1 << 40, description="The largest upload.")

@@ -25,6 +25,8 @@ from voltgate.config.sentences import dotted
 from voltgate.config.values import Stamp, Surroundings
 from voltgate.config.whole import complete
 
+SYSTEM, STATE = Path("/etc/voltgate"), Path("/var/lib/voltgate")
+"""Where a machine's own configuration is, and what its gateway keeps (FHS 3.0 sections 3.7 and 5.8)."""
 NOWHERE = "voltgate"
 """The name in messages if there is no file."""
 
@@ -41,12 +43,18 @@ class Loaded:
     warnings: tuple[Problem, ...] = ()
     files: Mapping[Path, Stamp] = field(default_factory=dict)
 
+    @property
+    def home(self) -> Path:
+        """Where what lasts is kept: the folder of the file; for that of the machine, in /etc, the one in /var/lib."""
+        folder = _folder(self.source).absolute()
+        return STATE if folder == SYSTEM else folder
+
 
 def candidates(environ: Mapping[str, str]) -> list[Path]:
     """Return the files that are looked for, in order, if none is named."""
     home = Path(environ.get("HOME") or "/")
     own = Path(environ.get("XDG_CONFIG_HOME") or home / ".config")
-    return [Path("voltgate.toml"), own / "voltgate" / "voltgate.toml", Path("/etc/voltgate/voltgate.toml")]
+    return [Path("voltgate.toml"), own / "voltgate" / "voltgate.toml", SYSTEM / "voltgate.toml"]
 
 
 def find(environ: Mapping[str, str]) -> Path | None:

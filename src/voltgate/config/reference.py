@@ -84,7 +84,8 @@ _INTRODUCTION = """\
 # Configuration
 
 One TOML file. `voltgate check -c FILE` reports every mistake in it at once, with its line. Durations are numbers of
-seconds; sizes are bytes, or text such as `"64KiB"` and `"1MiB"`; relative paths start at the folder of the file.
+seconds; sizes are bytes, or text such as `"64KiB"` and `"1MiB"`; relative paths start at the folder of the file,
+those of what lasts (`var/…`) at `/var/lib/voltgate` if the file is in `/etc/voltgate`.
 
 Any text or secret may come from elsewhere: `{ file = "…" }` or `{ env = "…" }`. Any key can be overridden by an
 environment variable: `VOLTGATE_LISTEN__HTTP=off` sets `http` of `[listen]`.

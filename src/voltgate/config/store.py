@@ -21,7 +21,7 @@ class Store(Section):
 
     url: Text = Field(
         default="sqlite:///var/voltgate.db",
-        description="`sqlite:///path` (relative to the folder of this file; it is made), which belongs to one gateway, "
+        description="`sqlite:///path` (it is made), which belongs to one gateway, "
         "or `postgresql://user@host/database`, with `?ssl=verify-full` behind it where the way there is a network: "
         '`PGSSLROOTCERT` names the file of its authority. `"off"`: nothing outlives the process.',
         repr=False,

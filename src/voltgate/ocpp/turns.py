@@ -313,8 +313,7 @@ class Turns:
 
     def _take(self, call: Call, text: bytes, frame: bytes | None, now: float, until: float = FOREVER) -> None:
         call.at = now
-        latest = now + self._bounds.patience
-        call.deadline = latest if latest < until else until
+        call.deadline = latest if (latest := now + self._bounds.patience) < until else until
         call.asker = self.name
         if call.text is text:
             call.frame = frame
