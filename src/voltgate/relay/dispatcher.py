@@ -30,7 +30,7 @@ from voltgate.relay.permit import Permit
 from voltgate.relay.plan import Plan, nobody_answers, owned
 from voltgate.relay.policy import Policies
 from voltgate.relay.registration import Registration
-from voltgate.relay.route import NO_PLANS
+from voltgate.relay.route import Plans
 from voltgate.relay.seams import DispatcherHost
 from voltgate.relay.start import Chosen, Start
 from voltgate.relay.transaction import Transaction, digest, said
@@ -53,7 +53,7 @@ class Dispatcher:
         ledger.go_by(host.settings.ledger)
         self.policies = policies
         self.legs = legs
-        self.plans = NO_PLANS
+        self.plans = Plans(())
         self.registration = Registration(ledger.fact("registration"), host.settings.registration, host.registered)
         self.learnt = Learnt()
         self._choosing: Choosing | None = None

@@ -86,10 +86,6 @@ class Plans:
         return self["BootNotification"]
 
 
-NO_PLANS = Plans(())
-"""Those of a session that has just begun."""
-
-
 @dataclass(frozen=True, slots=True)
 class Route:
     """A named table of rules, and how its stations are admitted."""

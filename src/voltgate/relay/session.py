@@ -24,7 +24,7 @@ from voltgate.relay.policy import wrapped
 from voltgate.relay.ports import Ports, SessionSettings
 from voltgate.relay.rate import Rate
 from voltgate.relay.roster import Roster
-from voltgate.relay.route import NO_PLANS, Plans
+from voltgate.relay.route import Plans
 from voltgate.relay.tap import SessionTap
 from voltgate.relay.wire import Wire
 
@@ -57,9 +57,9 @@ class Session:
         self.dialect = dialect
         self.settings = settings
         self.ports = ports
-        self.plans = NO_PLANS
         self.legs: dict[str, Leg] = {}
         self.dispatcher = Dispatcher(self, ledger, policies_for(dialect.version), self.legs)
+        self.plans = self.dispatcher.plans
         self.roster = Roster(self, self.legs)
         self.dispatched: frozenset[str] = frozenset()
         self._frequent: frozenset[str] = frozenset()
