@@ -354,7 +354,7 @@ def _the_database(config: Path | None) -> Iterator[URL]:
 
 _ELSEWHERE: tuple[tuple[str, Callable[[], ModuleType]], ...] = (
     (
-        "stations sessions backends nodes drain undrain claims claim waiting tail events send",
+        "stations sessions backends nodes drain undrain claims claim waiting disconnect tail events send",
         lambda: import_module("voltgate.client.cli"),
     ),
     ("networks id-tokens transactions", lambda: import_module("voltgate.client.charging")),

@@ -149,6 +149,21 @@ async def test_a_call_that_comes_to_nothing(stage: Stage, words: list[str], said
     assert said in refused.err
 
 
+async def test_a_station_is_disconnected(stage: Stage) -> None:
+    """`voltgate disconnect` closes the connection of a station, and says so of one that is connected only."""
+    await stage.backend("a")
+    voltgate = await terminal(stage)
+    station, _ = await stage.meet("RDAM 1%2")
+    done = await voltgate("disconnect", "RDAM 1%2")
+    assert (done.code, done.out, done.err) == (0, "RDAM 1%2 is disconnected: it will come again\n", "")
+    assert (await station.closed()).code == 1001
+    refused = await voltgate("disconnect", "RDAM 1%2")
+    assert (refused.code, refused.out, len(refused.err.splitlines())) == (1, "", 1)
+    station, _ = await stage.meet("RDAM 1%2")
+    assert (await voltgate("disconnect", "RDAM 1%2", "--json")).json == {"disconnected": "RDAM 1%2"}
+    assert (await station.closed()).code == 1001
+
+
 async def test_live_messages_of_both_legs_across_a_restart(stage: Stage) -> None:
     """`voltgate tail` shows a call on either leg with its answer, and goes on when the gateway was started again."""
     await stage.backend("a")

@@ -104,7 +104,7 @@ class Api:
     def ask(
         self, method: str, resource: str, body: object = None, *, query: Json | None = None, wait: float = ANSWER
     ) -> Any:
-        """Make a request and return the JSON of the answer, None without a body. `wait` is in seconds."""
+        """Make a request and return the JSON of the answer, None without one. `wait` is in seconds."""
         return _read(self._answer(method, resource, body, query, wait))
 
     def cursor_items(self, resource: str, limit: int, **query: Any) -> Json:
@@ -203,7 +203,7 @@ def _given(query: Json) -> dict[str, Any]:
 def _read(answer: httpx2.Response) -> Any:
     if not answer.is_success:
         raise refusal(answer)
-    if not answer.content:
+    if answer.content in (b"", b"null"):
         return None
     try:
         document = answer.json()

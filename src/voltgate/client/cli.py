@@ -315,6 +315,21 @@ def waiting(
 
 
 @app.command()
+def disconnect(
+    station: Annotated[str, typer.Argument(help="A connected station.", show_default=False)],
+    as_json: AsJson = False,
+    url: Url = None,
+    token_file: TokenFile = None,
+    config: ConfigFile = None,
+) -> None:
+    """Close the connection of a station: it will come again."""
+    with asking(url, token_file, config) as api:
+        from voltgate.client import views  # noqa: PLC0415
+
+        views.disconnect(api, station, as_json)
+
+
+@app.command()
 def tail(
     station: Annotated[str | None, typer.Argument(help="Only this station's.", show_default=False)] = None,
     full: Annotated[bool, typer.Option("--full", help="Show payloads whole.")] = False,
