@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.client.counterpart import Ended, environment
-from tests.harness import VOLTGATE, Gateway, Link, Stage, within
+from tests.harness import VOLTGATE, Gateway, Link, Stage, until, within
 from tests.harness.offspring import ended
 
 TOKEN = "a-token-for-tests-alone"
@@ -162,6 +162,41 @@ async def test_a_station_is_disconnected(stage: Stage) -> None:
     station, _ = await stage.meet("RDAM 1%2")
     assert (await voltgate("disconnect", "RDAM 1%2", "--json")).json == {"disconnected": "RDAM 1%2"}
     assert (await station.closed()).code == 1001
+
+
+async def test_who_did_what(stage: Stage) -> None:
+    """`voltgate audit` lists who asked what and what came of it, the last first, and finds it by each filter."""
+    await stage.backend("a")
+    voltgate = await terminal(stage, store=None)
+    station, link = await stage.meet("CP1")
+    station.answers("Reset", {"status": "Accepted"})
+    await link.call("Reset", {"type": "Soft"})
+    assert (await voltgate("disconnect", "CP1")).code == 0
+    await station.closed()
+
+    async def actions(*words: str) -> list[str]:
+        return [item["action"] for item in (await voltgate("audit", *words, "--json")).json["items"]]
+
+    asked = "POST /stations/{identity}/disconnect"
+
+    async def is_written() -> bool:
+        return await actions() == [asked, "Reset", "Start"]
+
+    await until(is_written, "the lines are written")
+    assert await actions("--by", "a") == ["Reset"] == await actions("list", "--station", "cp1", "--action", "Reset")
+    assert await actions("--by", "api:admin", "--since", "1h") == [asked]
+    assert await actions("--outcome", "refused") == [] == await actions("--until", "1d")
+    part = (await voltgate("audit", "--limit", "1", "--json")).json
+    assert (len(part["items"]), part["next"] is None) == (1, False)
+    shown = await voltgate("audit", "--limit", "2")
+    headings, *rows = shown.out.splitlines()
+    assert headings.split() == ["at", "by", "address", "action", "station", "outcome", "answer", "detail"]
+    assert [row[headings.index("station") :].split()[0] for row in rows] == ["CP1", "CP1"]
+    assert shown.err == "the newest 2; --limit shows more\n"
+    assert (await voltgate("audit", "--station", "CP9")).err == "no lines\n"
+    refused = await voltgate("audit", "--outcome", "purple")
+    assert (refused.code, refused.out, len(refused.err.splitlines())) == (1, "", 1)
+    assert (await voltgate("audit", "verify", "-c", "voltgate.toml")).code == 0
 
 
 async def test_live_messages_of_both_legs_across_a_restart(stage: Stage) -> None:

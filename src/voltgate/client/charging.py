@@ -3,26 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from typer.core import TyperGroup
 
 from voltgate.client.cli import AsJson, ConfigFile, Limit, TokenFile, Url, asking
 from voltgate.client.commands import changed, command
+from voltgate.client.listing import Listing
 
 if TYPE_CHECKING:
     from voltgate.client.api import Api
-
-
-class Listing(TyperGroup):
-    """A group whose command `list` is meant where none is named, with or without options of its own."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Put `list` before what begins with an option."""
-        if not args or (args[0].startswith("-") and args[0] != "--help"):
-            args = ["list", *args]
-        return super().parse_args(ctx, args)
 
 
 app = typer.Typer(add_completion=False)
