@@ -364,6 +364,7 @@ _ELSEWHERE: tuple[tuple[str, Callable[[], ModuleType]], ...] = (
         "reset start stop unlock availability limit trigger firmware logs configuration command jobs",
         lambda: import_module("voltgate.client.operating"),
     ),
+    ("routes", lambda: import_module("voltgate.client.routing")),
     ("log record", lambda: import_module("voltgate.client.history")),
     ("callbacks", lambda: import_module("voltgate.client.callbacks")),
     ("alerts", lambda: import_module("voltgate.client.alerting")),

@@ -199,6 +199,52 @@ async def test_who_did_what(stage: Stage) -> None:
     assert (await voltgate("audit", "verify", "-c", "voltgate.toml")).code == 0
 
 
+async def test_which_rule_would_decide(stage: Stage) -> None:
+    """`voltgate routes` shows routes and rules; `match` says which rule decides, why none before does, who is told."""
+    for name in ("a", "b"):
+        await stage.backend(name)
+    first = {"actions": ["Authorize", "Start*"], "tokens": ["04EM*"], "answer": ["b", "a"], "authorize": ["b", "a"]}
+    rules = [first, {"actions": ["Heartbeat", "Start*"], "answer": "a", "copy": ["b"]}, {"answer": "b"}]
+    voltgate = await terminal(stage, routes={"main": {"admit": "gateway", "rules": rules}})
+    assert [line.split() for line in (await voltgate("routes")).out.splitlines()] == [
+        ["name", "admit", "rules"],
+        ["claimed", "backend", "1"],
+        ["main", "gateway", "3"],
+    ]
+    shown = (await voltgate("routes", "show", "main")).out.splitlines()
+    assert shown[-2].split() == ["2", "actions", '["Heartbeat","Start*"]', "a", "b"]
+    assert shown[-1].split() == ["3", "every", "call", "b"]
+    assert (await voltgate("routes", "show", "main", "--json")).json["rules"] == rules
+    whatever = "A call of a transaction that runs goes to its owner, whatever the rules say."
+    unlike = 'Rule 1 of the route "main" does not match: it is for tokens ["04EM*"], actions ["Authorize","Start*"].'
+    by_token = ("routes", "match", "CP1", "StartTransaction", "--token", "04EM77", "--connector", "1")
+    assert (await voltgate(*by_token)).out.splitlines() == [
+        'Rule 1 of the route "main" decides: it is for tokens ["04EM*"], actions ["Authorize","Start*"].',
+        "b answers; if it is away, a.",
+        "Whether the token may charge is asked of b and a, one after the other.",
+        whatever,
+    ]
+    assert (await voltgate("routes", "match", "CP1", "Heartbeat")).out.splitlines() == [
+        unlike,
+        'Rule 2 of the route "main" decides: it is for actions ["Heartbeat","Start*"].',
+        "a answers.",
+        "b is told besides.",
+        whatever,
+    ]
+    assert (await voltgate("routes", "match", "CP1", "MeterValues", "--ocpp", "1.6")).out.splitlines() == [
+        unlike,
+        'Rule 2 of the route "main" does not match: it is for actions ["Heartbeat","Start*"].',
+        'Rule 3 of the route "main" decides: it is for every call.',
+        "b answers.",
+        whatever,
+    ]
+    found = (await voltgate(*by_token, "--json")).json
+    assert (found["route"], found["rule"], found["answer"]) == ("main", 0, ["b", "a"])
+    for words in (["match", "CP1", "Reset"], ["match", "CP1", "Heartbeat", "--ocpp", "7"], ["show", "nowhere"]):
+        refused = await voltgate("routes", *words)
+        assert (refused.code, refused.out, len(refused.err.splitlines())) == (1, "", 1)
+
+
 async def test_live_messages_of_both_legs_across_a_restart(stage: Stage) -> None:
     """`voltgate tail` shows a call on either leg with its answer, and goes on when the gateway was started again."""
     await stage.backend("a")

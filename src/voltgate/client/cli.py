@@ -69,7 +69,8 @@ def _in_sentences() -> Iterator[None]:
         raise typer.Exit(130) from None
 
 
-def _version(text: str | None) -> str | None:
+def version_of(text: str | None) -> str | None:
+    """Return a version as the API names it, of one as it is typed."""
     return text and f"ocpp{text.removeprefix('ocpp')}"
 
 
@@ -100,7 +101,7 @@ def stations(
             views.show_station(api, identity, as_json)
             return
         query = {"q": q, "route": route, "backend": backend, "tag": tag, "connected": connected, "sort": sort}
-        views.list_stations(api, offset, limit, as_json, version=_version(ocpp), **query)
+        views.list_stations(api, offset, limit, as_json, version=version_of(ocpp), **query)
 
 
 @app.command()
@@ -124,7 +125,7 @@ def sessions(
         if identity is not None:
             views.show_session(api, identity, as_json)
             return
-        query = {"route": route, "backend": backend, "version": _version(ocpp), "sort": sort}
+        query = {"route": route, "backend": backend, "version": version_of(ocpp), "sort": sort}
         views.list_sessions(api, offset, limit, as_json, **query)
 
 
