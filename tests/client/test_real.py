@@ -246,10 +246,10 @@ async def test_which_rule_would_decide(stage: Stage) -> None:
 
 
 async def test_live_messages_of_both_legs_across_a_restart(stage: Stage) -> None:
-    """`voltgate tail` shows a call on either leg with its answer, and goes on when the gateway was started again."""
+    """`voltgate tail --legs` shows a call on either leg with its answer, and goes on when the gateway starts again."""
     await stage.backend("a")
     voltgate = await terminal(stage)
-    async with voltgate.start("tail", "CP1") as tail:
+    async with voltgate.start("tail", "CP1", "--legs") as tail:
         for _ in range(2):
             station, link = await stage.meet("CP1")
             link.answers("Heartbeat", {"currentTime": "2026-01-01T00:00:00Z"})
@@ -260,6 +260,42 @@ async def test_live_messages_of_both_legs_across_a_restart(stage: Stage) -> None
             assert any(one.startswith(f"station →  {told}") and one.endswith("by a") for one in seen), seen
             await voltgate.gateway.stop()
             await voltgate.gateway.start()
+
+
+async def test_a_call_is_one_line_of_the_tail(stage: Stage) -> None:
+    """`voltgate tail` shows a call once, whoever is told of it; of one backend it shows what that was told."""
+    for name in ("a", "b"):
+        await stage.backend(name)
+    voltgate = await terminal(stage, routes={"main": {"rules": [{"answer": "a", "copy": ["b"]}]}})
+    station, *links = await stage.meet("CP1")
+    for each in links:
+        each.answers("Heartbeat", {"currentTime": "2026-01-01T00:00:00Z"})
+    heard = 'Heartbeat {}  ⇒ {"currentTime":"2026-01-01T00:00:00Z"}  '
+    filtered = ["--action", "Heartbeat", "--outcome", "result"]
+    async with (
+        voltgate.start("tail", *filtered) as tail,
+        voltgate.start("tail", *filtered, "--backend", "b") as told,
+        beating(station),
+    ):
+        for _ in range(3):
+            one = (await line(tail)).partition("CP1  ")[2]
+            assert (one.startswith(f"station →  {heard}"), one.endswith("answered by a")) == (True, True), one
+            assert (await line(told)).partition("CP1  ")[2].startswith(f"→ b  {heard}")
+
+
+async def test_the_kinds_of_events(stage: Stage) -> None:
+    """`voltgate events --kinds` lists exactly the kinds that a gateway takes, with severity and meaning."""
+    voltgate = await terminal(stage, **claimants())
+    items = (await voltgate("events", "--kinds", "--json")).json["items"]
+    refused = await voltgate("events", "--kind", "Nonsense")
+    assert refused.code == 1
+    known = re.search(r"kinds are ([\w, ]+)", refused.err)
+    assert known is not None
+    assert known[1].split(", ") == sorted(item["kind"] for item in items)
+    assert {"kind": "LegDown", "severity": "warning", "line": "backend away"}.items() <= items[16].items()
+    assert all(item["meaning"] for item in items)
+    shown = (await voltgate("events", "--kinds")).out.splitlines()
+    assert [one.split()[0] for one in shown[1:]] == [item["kind"] for item in items]
 
 
 async def test_events_go_on_across_a_restart(stage: Stage) -> None:

@@ -7,7 +7,7 @@ import io
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -333,23 +333,35 @@ def disconnect(
 @app.command()
 def tail(
     station: Annotated[str | None, typer.Argument(help="Only this station's.", show_default=False)] = None,
+    action: Annotated[str | None, typer.Option(metavar="NAME", help="StopTransaction, TransactionEvent, …")] = None,
+    backend: Annotated[
+        str | None, typer.Option(metavar="NAME", help="What it asked, answered or was told, on its own connection.")
+    ] = None,
+    outcome: Annotated[
+        Literal["result", "error", "unanswered"] | None, typer.Option(help="Only what came to this.")
+    ] = None,
+    legs: Annotated[
+        bool, typer.Option("--legs", help="Show a call on each connection that it went over, a line for each.")
+    ] = False,
     full: Annotated[bool, typer.Option("--full", help="Show payloads whole.")] = False,
     as_json: AsJson = False,
     url: Url = None,
     token_file: TokenFile = None,
     config: ConfigFile = None,
 ) -> None:
-    """Show live messages of stations and backends, each with its answer and latency, until Ctrl-C."""
+    """Show live calls of stations and backends, a line each, with answer and latency, until Ctrl-C."""
     with asking(url, token_file, config) as api:
+        from voltgate.client.live import Wanted  # noqa: PLC0415
         from voltgate.client.live import tail as follow  # noqa: PLC0415
 
-        follow(api, station, full, as_json)
+        follow(api, station, Wanted(action, backend, outcome, legs), full, as_json)
 
 
 @app.command()
 def events(
     station: Annotated[str | None, typer.Option(metavar="IDENTITY", help="Only what is about this station.")] = None,
     kind: Annotated[list[str] | None, typer.Option(help="Only this kind; may be given several times.")] = None,
+    kinds: Annotated[bool, typer.Option("--kinds", help="List the kinds that there are, and ask no gateway.")] = False,
     after: Annotated[str, typer.Option(metavar="ID", help="Begin behind the event with this id.")] = "",
     as_json: AsJson = False,
     url: Url = None,
@@ -357,6 +369,11 @@ def events(
     config: ConfigFile = None,
 ) -> None:
     """Show events as they happen, until Ctrl-C; none is missed while the connection is away for a while."""
+    if kinds:
+        from voltgate.client.event_kinds import list_kinds  # noqa: PLC0415
+
+        list_kinds(as_json)
+        return
     with asking(url, token_file, config) as api:
         from voltgate.client.live import events as follow  # noqa: PLC0415
 
