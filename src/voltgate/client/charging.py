@@ -268,6 +268,7 @@ def import_tokens(
 @id_tokens.command("export")
 def export_tokens(
     form: Annotated[str, typer.Option("--format", metavar="FORM", help="csv or jsonl.")] = "csv",
+    as_json: AsJson = False,
     url: Url = None,
     token_file: TokenFile = None,
     config: ConfigFile = None,
@@ -276,7 +277,7 @@ def export_tokens(
     with asking(url, token_file, config) as api:
         from voltgate.client.output import print_text  # noqa: PLC0415
 
-        print_text(api.text("id-tokens", format=form))
+        print_text(api.text("id-tokens", format="jsonl" if as_json else form))
 
 
 # Transactions.
