@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from voltgate import __version__
+from voltgate.client.listing import Listing
 from voltgate.client.terminal_text import counted
 from voltgate.client.token import token
 from voltgate.telemetry.lines import ERRORS, occupy
@@ -268,7 +269,7 @@ def _with_database(config: Path | None, do: Callable[[URL], Coroutine[None, None
         return asyncio.run(do(address))
 
 
-audit = typer.Typer(help="Verify the audit trail, or write it to a file; no gateway has to run.", no_args_is_help=True)
+audit = typer.Typer(help="List the audit trail; verify it, or write it to a file, without a gateway.", cls=Listing)
 app.add_typer(audit, name="audit")
 
 
@@ -354,7 +355,7 @@ def _the_database(config: Path | None) -> Iterator[URL]:
 
 _ELSEWHERE: tuple[tuple[str, Callable[[], ModuleType]], ...] = (
     (
-        "stations sessions backends nodes drain undrain claims claim waiting tail events send",
+        "stations sessions backends nodes drain undrain claims claim waiting disconnect tail events send",
         lambda: import_module("voltgate.client.cli"),
     ),
     ("networks id-tokens transactions", lambda: import_module("voltgate.client.charging")),
@@ -363,6 +364,7 @@ _ELSEWHERE: tuple[tuple[str, Callable[[], ModuleType]], ...] = (
         "reset start stop unlock availability limit trigger firmware logs configuration command jobs",
         lambda: import_module("voltgate.client.operating"),
     ),
+    ("routes", lambda: import_module("voltgate.client.routing")),
     ("log record", lambda: import_module("voltgate.client.history")),
     ("callbacks", lambda: import_module("voltgate.client.callbacks")),
     ("alerts", lambda: import_module("voltgate.client.alerting")),
@@ -383,6 +385,8 @@ def _add_commands() -> None:
     for names, imported in _ELSEWHERE:
         if called is None or called in names.split():
             app.add_typer(imported().app)
+    if called in (None, "audit"):
+        audit.add_typer(import_module("voltgate.client.auditing").app)
 
 
 def _mistakes() -> tuple[type[ConfigErrors], ...]:

@@ -39,7 +39,7 @@ def running(voltgate: Terminal, *words: str) -> Iterator[subprocess.Popen[str]]:
 
 
 def test_messages_are_lines_with_answer_and_latency(api: Counterpart, voltgate: Terminal) -> None:
-    """`voltgate tail` shows a message of either leg on one line, with what came of it and how long it took."""
+    """`voltgate tail --legs` shows a message of either leg on one line, with what came of it and how long it took."""
     error = {"code": "NotSupported", "details": {}}
     api.says(
         "GET messages",
@@ -57,7 +57,7 @@ def test_messages_are_lines_with_answer_and_latency(api: Counterpart, voltgate: 
             None,
         ),
     )
-    with running(voltgate, "tail", "CP1") as process:
+    with running(voltgate, "tail", "CP1", "--legs") as process:
         said = list(lines(process, 5))
         assert said[:4] == [
             '07:30:00.125  CP1  station →  Heartbeat {}  ⇒ {"currentTime":"x"}  12.3 ms  answered by billing',
@@ -70,6 +70,43 @@ def test_messages_are_lines_with_answer_and_latency(api: Counterpart, voltgate: 
         assert process.stderr.readline().endswith("faster than they were read: 7\n")
     assert api.asked[0].query == {"station": "CP1"}
     assert api.asked[0].headers["accept"] == "text/event-stream"
+
+
+CALL = [
+    MESSAGE | {"message_id": "said"},
+    MESSAGE | {"message_id": "asked", "direction": "to_backend", "leg": "billing"},
+    MESSAGE | {"message_id": "told", "direction": "to_backend", "leg": "watcher", "backend": "watcher"},
+    MESSAGE | {"message_id": "ours", "direction": "to_station", "backend": None, "action": "Reset"},
+    MESSAGE | {"message_id": "theirs", "direction": "from_backend", "leg": "billing", "outcome": "error"},
+    MESSAGE | {"message_id": "passed on", "direction": "to_station", "outcome": "error"},
+]
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        ([], ["said", "ours", "theirs"]),
+        (["--legs"], ["said", "asked", "told", "ours", "theirs", "passed on"]),
+        (["--backend", "watcher"], ["told"]),
+        (["--backend", "billing"], ["asked", "theirs"]),
+        (["--backend", "billing", "--legs"], ["said", "asked", "theirs", "passed on"]),
+        (["--action", "Reset"], ["ours"]),
+        (["--outcome", "error"], ["theirs"]),
+        (["--outcome", "result", "--action", "Heartbeat", "--legs"], ["said", "asked", "told"]),
+    ],
+)
+def test_a_call_is_one_line(api: Counterpart, voltgate: Terminal, words: list[str], shown: list[str]) -> None:
+    """A call is shown as whoever made it saw it; of a backend as that saw it; and what is not asked for is left out."""
+    end = MESSAGE | {"message_id": "end", "action": "Reset", "direction": "from_backend", "leg": "watcher"}
+    ends = [
+        end | {"outcome": outcome, "leg": leg, "action": action}
+        for outcome in ("result", "error")
+        for leg in ("billing", "watcher")
+        for action in ("Reset", "Heartbeat")
+    ]
+    api.says("GET messages", stream(*(sse("message", each) for each in [*CALL, *ends]), None))
+    with running(voltgate, "tail", "--json", *words) as process:
+        assert [json.loads(line)["message_id"] for line in lines(process, len(shown) + 1)] == [*shown, "end"]
 
 
 def test_messages_as_json_lines(api: Counterpart, voltgate: Terminal) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.client.counterpart import Ended, environment
-from tests.harness import VOLTGATE, Gateway, Link, Stage, within
+from tests.harness import VOLTGATE, Gateway, Link, Stage, until, within
 from tests.harness.offspring import ended
 
 TOKEN = "a-token-for-tests-alone"
@@ -149,11 +149,107 @@ async def test_a_call_that_comes_to_nothing(stage: Stage, words: list[str], said
     assert said in refused.err
 
 
-async def test_live_messages_of_both_legs_across_a_restart(stage: Stage) -> None:
-    """`voltgate tail` shows a call on either leg with its answer, and goes on when the gateway was started again."""
+async def test_a_station_is_disconnected(stage: Stage) -> None:
+    """`voltgate disconnect` closes the connection of a station, and says so of one that is connected only."""
     await stage.backend("a")
     voltgate = await terminal(stage)
-    async with voltgate.start("tail", "CP1") as tail:
+    station, _ = await stage.meet("RDAM 1%2")
+    done = await voltgate("disconnect", "RDAM 1%2")
+    assert (done.code, done.out, done.err) == (0, "RDAM 1%2 is disconnected: it will come again\n", "")
+    assert (await station.closed()).code == 1001
+    refused = await voltgate("disconnect", "RDAM 1%2")
+    assert (refused.code, refused.out, len(refused.err.splitlines())) == (1, "", 1)
+    station, _ = await stage.meet("RDAM 1%2")
+    assert (await voltgate("disconnect", "RDAM 1%2", "--json")).json == {"disconnected": "RDAM 1%2"}
+    assert (await station.closed()).code == 1001
+
+
+async def test_who_did_what(stage: Stage) -> None:
+    """`voltgate audit` lists who asked what and what came of it, the last first, and finds it by each filter."""
+    await stage.backend("a")
+    voltgate = await terminal(stage, store=None)
+    station, link = await stage.meet("CP1")
+    station.answers("Reset", {"status": "Accepted"})
+    await link.call("Reset", {"type": "Soft"})
+    assert (await voltgate("disconnect", "CP1")).code == 0
+    await station.closed()
+
+    async def actions(*words: str) -> list[str]:
+        return [item["action"] for item in (await voltgate("audit", *words, "--json")).json["items"]]
+
+    asked = "POST /stations/{identity}/disconnect"
+
+    async def is_written() -> bool:
+        return await actions() == [asked, "Reset", "Start"]
+
+    await until(is_written, "the lines are written")
+    assert await actions("--by", "a") == ["Reset"] == await actions("list", "--station", "cp1", "--action", "Reset")
+    assert await actions("--by", "api:admin", "--since", "1h") == [asked]
+    assert await actions("--outcome", "refused") == [] == await actions("--until", "1d")
+    part = (await voltgate("audit", "--limit", "1", "--json")).json
+    assert (len(part["items"]), part["next"] is None) == (1, False)
+    shown = await voltgate("audit", "--limit", "2")
+    headings, *rows = shown.out.splitlines()
+    assert headings.split() == ["at", "by", "address", "action", "station", "outcome", "answer", "detail"]
+    assert [row[headings.index("station") :].split()[0] for row in rows] == ["CP1", "CP1"]
+    assert shown.err == "the newest 2; --limit shows more\n"
+    assert (await voltgate("audit", "--station", "CP9")).err == "no lines\n"
+    refused = await voltgate("audit", "--outcome", "purple")
+    assert (refused.code, refused.out, len(refused.err.splitlines())) == (1, "", 1)
+    assert (await voltgate("audit", "verify", "-c", "voltgate.toml")).code == 0
+
+
+async def test_which_rule_would_decide(stage: Stage) -> None:
+    """`voltgate routes` shows routes and rules; `match` says which rule decides, why none before does, who is told."""
+    for name in ("a", "b"):
+        await stage.backend(name)
+    first = {"actions": ["Authorize", "Start*"], "tokens": ["04EM*"], "answer": ["b", "a"], "authorize": ["b", "a"]}
+    rules = [first, {"actions": ["Heartbeat", "Start*"], "answer": "a", "copy": ["b"]}, {"answer": "b"}]
+    voltgate = await terminal(stage, routes={"main": {"admit": "gateway", "rules": rules}})
+    assert [line.split() for line in (await voltgate("routes")).out.splitlines()] == [
+        ["name", "admit", "rules"],
+        ["claimed", "backend", "1"],
+        ["main", "gateway", "3"],
+    ]
+    shown = (await voltgate("routes", "show", "main")).out.splitlines()
+    assert shown[-2].split() == ["2", "actions", '["Heartbeat","Start*"]', "a", "b"]
+    assert shown[-1].split() == ["3", "every", "call", "b"]
+    assert (await voltgate("routes", "show", "main", "--json")).json["rules"] == rules
+    whatever = "A call of a transaction that runs goes to its owner, whatever the rules say."
+    unlike = 'Rule 1 of the route "main" does not match: it is for tokens ["04EM*"], actions ["Authorize","Start*"].'
+    by_token = ("routes", "match", "CP1", "StartTransaction", "--token", "04EM77", "--connector", "1")
+    assert (await voltgate(*by_token)).out.splitlines() == [
+        'Rule 1 of the route "main" decides: it is for tokens ["04EM*"], actions ["Authorize","Start*"].',
+        "b answers; if it is away, a.",
+        "Whether the token may charge is asked of b and a, one after the other.",
+        whatever,
+    ]
+    assert (await voltgate("routes", "match", "CP1", "Heartbeat")).out.splitlines() == [
+        unlike,
+        'Rule 2 of the route "main" decides: it is for actions ["Heartbeat","Start*"].',
+        "a answers.",
+        "b is told besides.",
+        whatever,
+    ]
+    assert (await voltgate("routes", "match", "CP1", "MeterValues", "--ocpp", "1.6")).out.splitlines() == [
+        unlike,
+        'Rule 2 of the route "main" does not match: it is for actions ["Heartbeat","Start*"].',
+        'Rule 3 of the route "main" decides: it is for every call.',
+        "b answers.",
+        whatever,
+    ]
+    found = (await voltgate(*by_token, "--json")).json
+    assert (found["route"], found["rule"], found["answer"]) == ("main", 0, ["b", "a"])
+    for words in (["match", "CP1", "Reset"], ["match", "CP1", "Heartbeat", "--ocpp", "7"], ["show", "nowhere"]):
+        refused = await voltgate("routes", *words)
+        assert (refused.code, refused.out, len(refused.err.splitlines())) == (1, "", 1)
+
+
+async def test_live_messages_of_both_legs_across_a_restart(stage: Stage) -> None:
+    """`voltgate tail --legs` shows a call on either leg with its answer, and goes on when the gateway starts again."""
+    await stage.backend("a")
+    voltgate = await terminal(stage)
+    async with voltgate.start("tail", "CP1", "--legs") as tail:
         for _ in range(2):
             station, link = await stage.meet("CP1")
             link.answers("Heartbeat", {"currentTime": "2026-01-01T00:00:00Z"})
@@ -164,6 +260,42 @@ async def test_live_messages_of_both_legs_across_a_restart(stage: Stage) -> None
             assert any(one.startswith(f"station →  {told}") and one.endswith("by a") for one in seen), seen
             await voltgate.gateway.stop()
             await voltgate.gateway.start()
+
+
+async def test_a_call_is_one_line_of_the_tail(stage: Stage) -> None:
+    """`voltgate tail` shows a call once, whoever is told of it; of one backend it shows what that was told."""
+    for name in ("a", "b"):
+        await stage.backend(name)
+    voltgate = await terminal(stage, routes={"main": {"rules": [{"answer": "a", "copy": ["b"]}]}})
+    station, *links = await stage.meet("CP1")
+    for each in links:
+        each.answers("Heartbeat", {"currentTime": "2026-01-01T00:00:00Z"})
+    heard = 'Heartbeat {}  ⇒ {"currentTime":"2026-01-01T00:00:00Z"}  '
+    filtered = ["--action", "Heartbeat", "--outcome", "result"]
+    async with (
+        voltgate.start("tail", *filtered) as tail,
+        voltgate.start("tail", *filtered, "--backend", "b") as told,
+        beating(station),
+    ):
+        for _ in range(3):
+            one = (await line(tail)).partition("CP1  ")[2]
+            assert (one.startswith(f"station →  {heard}"), one.endswith("answered by a")) == (True, True), one
+            assert (await line(told)).partition("CP1  ")[2].startswith(f"→ b  {heard}")
+
+
+async def test_the_kinds_of_events(stage: Stage) -> None:
+    """`voltgate events --kinds` lists exactly the kinds that a gateway takes, with severity and meaning."""
+    voltgate = await terminal(stage, **claimants())
+    items = (await voltgate("events", "--kinds", "--json")).json["items"]
+    refused = await voltgate("events", "--kind", "Nonsense")
+    assert refused.code == 1
+    known = re.search(r"kinds are ([\w, ]+)", refused.err)
+    assert known is not None
+    assert known[1].split(", ") == sorted(item["kind"] for item in items)
+    assert {"kind": "LegDown", "severity": "warning", "line": "backend away"}.items() <= items[16].items()
+    assert all(item["meaning"] for item in items)
+    shown = (await voltgate("events", "--kinds")).out.splitlines()
+    assert [one.split()[0] for one in shown[1:]] == [item["kind"] for item in items]
 
 
 async def test_events_go_on_across_a_restart(stage: Stage) -> None:

@@ -53,7 +53,7 @@ async def test_what_became_of_messages(stage: Stage) -> None:
     gave = f'{{"transactionId":{number},"idTagInfo":{{"status":"Accepted"}}}}'
     assert await told(ask, "s1", 3) == [
         f"… CP1 sent StartTransaction (s1): {said}",
-        'Rule 0 of the route "main" decided where it goes.',
+        'Rule 1 of the route "main" decided where it goes.',
         "main was asked, unchanged: it answered after ….",
         "It was owed to billing, which was told … later, unchanged: it answered after …; what it said went no further.",
         f"CP1 got the answer of main after …, with transactionId 7 → {number} (number): {gave}",
@@ -108,7 +108,7 @@ async def test_what_became_of_messages(stage: Stage) -> None:
     await second.answer(await second.expect("Heartbeat"), {"currentTime": "x"})
     assert await told(ask, "h1", 3) == [
         "… CP1 sent Heartbeat (h1): {}",
-        'Rule 0 of the route "main" decided where it goes.',
+        'Rule 1 of the route "main" decided where it goes.',
         "main was asked, unchanged: it answered after … with the error InternalError (out of order).",
         "billing was told besides, unchanged: it answered after …; what it said went no further.",
         "CP1 got the answer of main after …: the error InternalError (out of order)",
@@ -120,7 +120,7 @@ async def test_what_became_of_messages(stage: Stage) -> None:
     await station.close()
     assert await told(ask, "h2", 3) == [
         "… CP1 sent Heartbeat (h2): {}",
-        'Rule 0 of the route "main" decided where it goes.',
+        'Rule 1 of the route "main" decided where it goes.',
         "It went to billing, unchanged: it did not answer in …: the station has gone.",
         "It went to main, unchanged: it did not answer in …: the station has gone.",
         "CP1 got no answer in …: the station has gone.",

@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from voltgate.client.charging import Listing
 from voltgate.client.cli import AsJson, ConfigFile, Limit, TokenFile, Url, asking
 from voltgate.client.history import When, asked_time
 from voltgate.client.lengths import seconds
+from voltgate.client.listing import Listing
 
 app = typer.Typer(add_completion=False)
 alerts = typer.Typer(add_completion=False, cls=Listing)

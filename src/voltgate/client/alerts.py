@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from typing import Any
 
 import typer
 
-from voltgate.client.api import Api, path
+from voltgate.client.api import PAGE, Api, path
 from voltgate.client.failure import Refused
-from voltgate.client.output import Json, print_json, remark, report
+from voltgate.client.output import Json, print_json, print_newest, remark, report
 from voltgate.client.table import Column, show
 from voltgate.client.terminal_text import clean, moment, word
 
-_PART = 1000
 _LOOK = 0.3
 """Seconds between two looks at what has become of a test."""
 
@@ -47,36 +46,14 @@ MUTE = (
 )
 
 
-def _list(
-    api: Api, resource: str, limit: int, columns: Sequence[Column], noun: str, as_json: bool, query: Json
-) -> None:
-    """Print the newest items of a list."""
-    items: list[Json] = []
-    cursor: str | None = None
-    while len(items) < limit:
-        part = api.get(resource, cursor=cursor, limit=min(_PART, limit - len(items)), **query)
-        items += part["items"]
-        cursor = part["next"]
-        if cursor is None:
-            break
-    if as_json:
-        print_json({"items": items, "next": cursor})
-    elif not items:
-        remark(f"no {noun}s")
-    else:
-        show(columns, items)
-        if cursor is not None:
-            remark(f"the newest {len(items):,}; --limit shows more")
-
-
-def list_alerts(api: Api, limit: int, as_json: bool, **query: object) -> None:
+def list_alerts(api: Api, limit: int, as_json: bool, **query: Any) -> None:
     """Print alerts, the last one first."""
-    _list(api, "alerts", limit, ALERT, "alert", as_json, dict(query))
+    print_newest(api.newest("alerts", limit, **query), ALERT, "alert", as_json)
 
 
-def list_deliveries(api: Api, limit: int, as_json: bool, **query: object) -> None:
+def list_deliveries(api: Api, limit: int, as_json: bool, **query: Any) -> None:
     """Print messages to people, the last one first."""
-    _list(api, "alerts/deliveries", limit, DELIVERY, "message", as_json, dict(query))
+    print_newest(api.newest("alerts/deliveries", limit, **query), DELIVERY, "message", as_json)
 
 
 def try_channel(api: Api, channel: str, wait: float, as_json: bool) -> None:
@@ -85,7 +62,7 @@ def try_channel(api: Api, channel: str, wait: float, as_json: bool) -> None:
     until = time.monotonic() + wait
     while not sent["error"] and sent["status"] == "due" and time.monotonic() < until:
         time.sleep(_LOOK)
-        found = api.get("alerts/deliveries", channel=channel, limit=_PART)["items"]
+        found = api.get("alerts/deliveries", channel=channel, limit=PAGE)["items"]
         sent = next((each for each in found if each["id"] == sent["id"]), sent)
     if as_json:
         print_json(sent)

@@ -3,26 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from typer.core import TyperGroup
 
 from voltgate.client.cli import AsJson, ConfigFile, Limit, TokenFile, Url, asking
 from voltgate.client.commands import changed, command
+from voltgate.client.listing import Listing
 
 if TYPE_CHECKING:
     from voltgate.client.api import Api
-
-
-class Listing(TyperGroup):
-    """A group whose command `list` is meant where none is named, with or without options of its own."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Put `list` before what begins with an option."""
-        if not args or (args[0].startswith("-") and args[0] != "--help"):
-            args = ["list", *args]
-        return super().parse_args(ctx, args)
 
 
 app = typer.Typer(add_completion=False)
@@ -278,6 +268,7 @@ def import_tokens(
 @id_tokens.command("export")
 def export_tokens(
     form: Annotated[str, typer.Option("--format", metavar="FORM", help="csv or jsonl.")] = "csv",
+    as_json: AsJson = False,
     url: Url = None,
     token_file: TokenFile = None,
     config: ConfigFile = None,
@@ -286,7 +277,7 @@ def export_tokens(
     with asking(url, token_file, config) as api:
         from voltgate.client.output import print_text  # noqa: PLC0415
 
-        print_text(api.text("id-tokens", format=form))
+        print_text(api.text("id-tokens", format="jsonl" if as_json else form))
 
 
 # Transactions.

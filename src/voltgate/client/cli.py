@@ -7,7 +7,7 @@ import io
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -69,7 +69,8 @@ def _in_sentences() -> Iterator[None]:
         raise typer.Exit(130) from None
 
 
-def _version(text: str | None) -> str | None:
+def version_of(text: str | None) -> str | None:
+    """Return a version as the API names it, of one as it is typed."""
     return text and f"ocpp{text.removeprefix('ocpp')}"
 
 
@@ -100,7 +101,7 @@ def stations(
             views.show_station(api, identity, as_json)
             return
         query = {"q": q, "route": route, "backend": backend, "tag": tag, "connected": connected, "sort": sort}
-        views.list_stations(api, offset, limit, as_json, version=_version(ocpp), **query)
+        views.list_stations(api, offset, limit, as_json, version=version_of(ocpp), **query)
 
 
 @app.command()
@@ -124,7 +125,7 @@ def sessions(
         if identity is not None:
             views.show_session(api, identity, as_json)
             return
-        query = {"route": route, "backend": backend, "version": _version(ocpp), "sort": sort}
+        query = {"route": route, "backend": backend, "version": version_of(ocpp), "sort": sort}
         views.list_sessions(api, offset, limit, as_json, **query)
 
 
@@ -315,25 +316,52 @@ def waiting(
 
 
 @app.command()
+def disconnect(
+    station: Annotated[str, typer.Argument(help="A connected station.", show_default=False)],
+    as_json: AsJson = False,
+    url: Url = None,
+    token_file: TokenFile = None,
+    config: ConfigFile = None,
+) -> None:
+    """Close the connection of a station: it will come again."""
+    with asking(url, token_file, config) as api:
+        from voltgate.client import views  # noqa: PLC0415
+
+        views.disconnect(api, station, as_json)
+
+
+@app.command()
 def tail(
     station: Annotated[str | None, typer.Argument(help="Only this station's.", show_default=False)] = None,
+    action: Annotated[str | None, typer.Option(metavar="NAME", help="StopTransaction, TransactionEvent, …")] = None,
+    backend: Annotated[
+        str | None, typer.Option(metavar="NAME", help="What it asked, answered or was told, on its own connection.")
+    ] = None,
+    outcome: Annotated[
+        Literal["result", "error", "unanswered"] | None, typer.Option(help="Only what came to this.")
+    ] = None,
+    legs: Annotated[
+        bool, typer.Option("--legs", help="Show a call on each connection that it went over, a line for each.")
+    ] = False,
     full: Annotated[bool, typer.Option("--full", help="Show payloads whole.")] = False,
     as_json: AsJson = False,
     url: Url = None,
     token_file: TokenFile = None,
     config: ConfigFile = None,
 ) -> None:
-    """Show live messages of stations and backends, each with its answer and latency, until Ctrl-C."""
+    """Show live calls of stations and backends, a line each, with answer and latency, until Ctrl-C."""
     with asking(url, token_file, config) as api:
+        from voltgate.client.live import Wanted  # noqa: PLC0415
         from voltgate.client.live import tail as follow  # noqa: PLC0415
 
-        follow(api, station, full, as_json)
+        follow(api, station, Wanted(action, backend, outcome, legs), full, as_json)
 
 
 @app.command()
 def events(
     station: Annotated[str | None, typer.Option(metavar="IDENTITY", help="Only what is about this station.")] = None,
     kind: Annotated[list[str] | None, typer.Option(help="Only this kind; may be given several times.")] = None,
+    kinds: Annotated[bool, typer.Option("--kinds", help="List the kinds that there are, and ask no gateway.")] = False,
     after: Annotated[str, typer.Option(metavar="ID", help="Begin behind the event with this id.")] = "",
     as_json: AsJson = False,
     url: Url = None,
@@ -341,6 +369,11 @@ def events(
     config: ConfigFile = None,
 ) -> None:
     """Show events as they happen, until Ctrl-C; none is missed while the connection is away for a while."""
+    if kinds:
+        from voltgate.client.event_kinds import list_kinds  # noqa: PLC0415
+
+        list_kinds(as_json)
+        return
     with asking(url, token_file, config) as api:
         from voltgate.client.live import events as follow  # noqa: PLC0415
 

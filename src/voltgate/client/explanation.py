@@ -78,7 +78,7 @@ def _decided(origin: Record) -> str:
     decided, route = origin.get("decided"), word(origin.get("route"))
     backend = word(origin.get("backend")) or "that backend"
     if decided == "rule":
-        return f'Rule {word(origin.get("rule"))} of the route "{route}" decided where it goes.'
+        return f'Rule {int(origin.get("rule") or 0) + 1} of the route "{route}" decided where it goes.'
     reason = _WHY.get(str(decided))
     if reason is None:
         return "Why it went where it went is not in the log."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import typer
@@ -24,9 +25,36 @@ _ON_BEHALF = {"from_station": "answered by {}", "to_station": "asked by {}"}
 """How the backend of a message on the station's own connection is shown, by direction."""
 
 
-def tail(api: Api, station: str | None, full: bool, as_json: bool) -> None:
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which messages of a stream are shown: of a call the one on the connection on which it was made.
+
+    With `backend` it is the one on that backend's connection; with `legs` it is every one.
+    """
+
+    action: str | None = None
+    backend: str | None = None
+    outcome: str | None = None
+    legs: bool = False
+
+    def takes(self, message: Mapping[str, Any]) -> bool:
+        """Return whether a message is shown."""
+        action, outcome = message.get("action"), message.get("outcome")
+        return self.action in (None, action) and self.outcome in (None, outcome) and self._is_side(message)
+
+    def _is_side(self, message: Mapping[str, Any]) -> bool:
+        direction, leg, backend = (message.get(key) for key in ("direction", "leg", "backend"))
+        if self.backend is not None:
+            return self.backend == leg or (self.legs and self.backend == backend)
+        is_passed_on = direction == "to_backend" or (direction == "to_station" and backend is not None)
+        return self.legs or not is_passed_on
+
+
+def tail(api: Api, station: str | None, wanted: Wanted, full: bool, as_json: bool) -> None:
     """Print messages as they are answered, until the command is stopped."""
     for event in Stream(api, "messages", {"station": station}).follow(remark):
+        if event.kind == "message" and not wanted.takes(event.data):
+            continue
         if as_json:
             print_json(event.data)
         elif event.kind == "missing":

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from voltgate.client.charging import Format, Listing, Network
+from voltgate.client.charging import Format, Network
 from voltgate.client.cli import Limit, Ocpp, Offset
 from voltgate.client.commands import changed, command, named
+from voltgate.client.listing import Listing
 
 if TYPE_CHECKING:
     from voltgate.client.api import Api

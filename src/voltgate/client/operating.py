@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
-from voltgate.client.charging import Listing
 from voltgate.client.cli import AsJson, ConfigFile, Limit, TokenFile, Url, asking
+from voltgate.client.listing import Listing
 from voltgate.client.output import Json
 
 if TYPE_CHECKING:

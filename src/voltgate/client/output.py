@@ -76,6 +76,20 @@ def print_part(part: Json, columns: Sequence[Column], noun: str, as_json: bool) 
         remark(f"the first {len(items):,} of {of} {noun}s; --limit shows more")
 
 
+def print_newest(part: Json, columns: Sequence[Column], noun: str, as_json: bool) -> None:
+    """Print the newest items of a list, and whether there are more."""
+    if as_json:
+        print_json(part)
+        return
+    items = part["items"]
+    if not items:
+        remark(f"no {noun}s")
+        return
+    show(columns, items)
+    if part["next"] is not None:
+        remark(f"the newest {len(items):,}; --limit shows more")
+
+
 def print_facts(facts: Mapping[str, str | None]) -> None:
     """Print the fields of one item, a line each; empty ones are left out."""
     present = {name: value for name, value in facts.items() if value}

@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 
 import typer
 
-from voltgate.client.charging import Listing
 from voltgate.client.cli import AsJson, ConfigFile, Limit, Offset, TokenFile, Url, asking
 from voltgate.client.lengths import seconds
+from voltgate.client.listing import Listing
 
 app = typer.Typer(add_completion=False)
 users = typer.Typer(add_completion=False, cls=Listing)

@@ -8,7 +8,7 @@ from typing import Any
 import typer
 
 from voltgate.client.api import Api, path
-from voltgate.client.output import Json, facts, print_facts, print_json, print_page, tally, warn_of_missing
+from voltgate.client.output import Json, facts, print_facts, print_json, print_page, report, tally, warn_of_missing
 from voltgate.client.table import Column, show
 from voltgate.client.terminal_text import counted, moment, word
 
@@ -196,7 +196,10 @@ def accept(api: Api, identity: str, route: str, as_json: bool) -> None:
 def dismiss(api: Api, identity: str, as_json: bool) -> None:
     """Remove a station from the list of waiting ones."""
     api.ask("DELETE", path("waiting", identity))
-    if as_json:
-        print_json({"dismissed": identity})
-    else:
-        typer.echo(f"{word(identity)} is off the list until it comes again")
+    report({"dismissed": identity}, f"{word(identity)} is off the list until it comes again", as_json)
+
+
+def disconnect(api: Api, identity: str, as_json: bool) -> None:
+    """Close the connection of a station."""
+    api.ask("POST", path("stations", identity, "disconnect"))
+    report({"disconnected": identity}, f"{word(identity)} is disconnected: it will come again", as_json)
