@@ -13,7 +13,7 @@ import structlog
 
 from voltgate.app.active import ActiveConfiguration
 from voltgate.config import ConfigErrors, Loaded, read
-from voltgate.config.loading import SHORTAGES
+from voltgate.config.toml import SHORTAGES
 from voltgate.store.chain import GATEWAY
 from voltgate.web.audited import Note, line, unnoted
 

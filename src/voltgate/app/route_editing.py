@@ -17,8 +17,9 @@ from voltgate.app.active import ActiveConfiguration
 from voltgate.app.replacing import alone, objection, replace
 from voltgate.config import ConfigErrors
 from voltgate.config import Problem as Mistake
-from voltgate.config.loading import decoded, read_as, tree_of
+from voltgate.config.loading import read_as
 from voltgate.config.routes_text import SECTION, RoutesText, Written, cut
+from voltgate.config.toml import decoded, tree_of
 from voltgate.relay.records import AuditRecord
 from voltgate.web.api.configuration import Checked, Remark, RoutesWritten, tag_of
 from voltgate.web.calling import Asker

@@ -86,8 +86,35 @@ _INTRODUCTION = """\
 One TOML file. `voltgate check -c FILE` reports every mistake in it at once, with its line. Durations are numbers of
 seconds; sizes are bytes, or text such as `"64KiB"` and `"1MiB"`; relative paths start at the folder of the file.
 
-Any text or secret may come from elsewhere: `{ file = "…" }` or `{ env = "…" }`. Any key can be overridden by an
-environment variable: `VOLTGATE_LISTEN__HTTP=off` sets `http` of `[listen]`.
+Any text or secret may come from elsewhere: `{ file = "…" }` or `{ env = "…" }`.
+
+## Keys from the environment
+
+Any key can be set by an environment variable, in place of what the file says: `VOLTGATE_`, and the path of the key with
+two underscores between its parts. The value is written as in TOML:
+
+```sh
+VOLTGATE_LISTEN__HTTP='"0.0.0.0:9080"'                      # http of [listen]; 0.0.0.0:9080 without " does as well
+VOLTGATE_LISTEN__STATIONS='["ws://0.0.0.0:9000"]'           # a list
+VOLTGATE_CALLS='{ backend = 20 }'                           # all of [calls]
+VOLTGATE_BACKENDS__BILLING__PASSWORD=31415926               # password of [backends.billing]
+VOLTGATE_STATIONS__0__ROUTE=home                            # route of the first [[stations]]
+VOLTGATE_ADMIN_TOKEN_FILE=/run/secrets/token                # the file that holds what VOLTGATE_ADMIN_TOKEN would
+```
+
+- What is not a value of TOML is a text, and so is a number, `true` or a date where the key is a text: texts need no
+  quotes. Nothing may stand behind a value, a comment neither: with it all of it is a text. Where a key is no text
+  that is an error, which names the variable.
+- Parts in capitals are read in small letters, others as they are (`VOLTGATE_ALERTS__TEMPLATES__stationSilent__TEXT`).
+  For a name that the file has `_` stands for `-` and `.` too. Entries of lists count from 0; the number behind the
+  last adds one.
+- A key inside a table that another variable sets goes before it. Keys that do not exist are errors, as in the file.
+  Names without two underscores count where they are a whole section's; others are left alone, since container
+  platforms set such.
+- `voltgate check` says which keys come from the environment, and never what they hold. A reload keeps them; a change
+  of the environment takes a restart.
+
+## Changes while it runs
 
 The file is read again on SIGHUP, and when it or a file that it names has changed. All of it is taken or nothing is.
 What says "A change takes a restart" stays as it was, with a warning that names the key. What else has changed holds for
