@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, get_origin
+from typing import Any
 
 from pydantic import BaseModel
 
@@ -12,7 +12,7 @@ from voltgate.config import toml
 from voltgate.config.lines import Path
 from voltgate.config.model import Config
 from voltgate.config.problems import ConfigErrors, Problem, did_you_mean
-from voltgate.config.schema import arms, fields_of, section_in
+from voltgate.config.schema import container_of, fields_of, section_in
 from voltgate.config.sentences import dotted
 
 PREFIX = "VOLTGATE_"
@@ -151,7 +151,7 @@ def _path(parts: list[str], tree: Any) -> Path:
         if container is None:
             annotation = fields[str(step)].annotation if step in fields else None
             section = section_in(annotation)
-            container = next((get_origin(arm) for arm in arms(annotation) if get_origin(arm) in (tuple, dict)), None)
+            container = container_of(annotation)
         else:
             container = None
     return tuple(path)

@@ -13,12 +13,13 @@ from voltgate.config import lines
 from voltgate.config.checks import check
 from voltgate.config.draft import Draft, Finding, draft
 from voltgate.config.environment import Override, override
+from voltgate.config.included import Whole
 from voltgate.config.model import Config
 from voltgate.config.openness import LEVELS, Level, judge
 from voltgate.config.problems import ConfigErrors, Problem
 from voltgate.config.restart import as_begun
 from voltgate.config.sentences import dotted
-from voltgate.config.toml import text_of, tree_of
+from voltgate.config.toml import text_of
 from voltgate.config.values import Stamp, Surroundings
 from voltgate.config.whole import complete
 
@@ -31,7 +32,8 @@ class Loaded:
     """A configuration with its file (None: defaults) and warnings of what is valid but doubtful.
 
     `files` are those that it names, its own among them, each as it was when it was read. `environment` has the keys
-    that a variable of the environment sets, each with the variable's name.
+    that a variable of the environment sets, each with the variable's name; `included` the files that are included,
+    each with its keys at the top.
     """
 
     config: Config
@@ -39,6 +41,7 @@ class Loaded:
     warnings: tuple[Problem, ...] = ()
     files: Mapping[Path, Stamp] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
+    included: Mapping[Path, frozenset[str]] = field(default_factory=dict)
 
 
 def candidates(environ: Mapping[str, str]) -> list[Path]:
@@ -81,8 +84,8 @@ def judged(path: Path | None, environ: Mapping[str, str]) -> tuple[Loaded, list[
     source = path if path is not None else find(environ)
     where = Surroundings(_folder(source), environ)
     text = "" if source is None else text_of(where.note(source))
-    reading = _Reading(source, lines.locate(text), where)
-    loaded = reading.finish(tree_of(source, text), None, ())
+    reading = _Reading(source, text, where)
+    loaded = reading.finish(None, ())
     assert reading.sound is not None  # noqa: S101 - else it has raised
     found = [(each.level, reading.problem(Finding(each.path, each.message))) for each in judge(reading.sound, source)]
     return loaded, sorted(found, key=lambda each: (LEVELS.index(each[0]), *_in_reading_order(each[1])))
@@ -94,8 +97,7 @@ def read_as(source: Path, text: str, environ: Mapping[str, str], begun: Config) 
 
 
 def _read(source: Path | None, text: str, where: Surroundings, begun: Config | None, wanted: Collection[str]) -> Loaded:
-    tree = tree_of(source, text)
-    return _Reading(source, lines.locate(text), where).finish(tree, begun, wanted)
+    return _Reading(source, text, where).finish(begun, wanted)
 
 
 def _folder(source: Path | None) -> Path:
@@ -103,17 +105,18 @@ def _folder(source: Path | None) -> Path:
 
 
 class _Reading:
-    """One reading of one file: its overrides from the environment, and the line of each path."""
+    """One reading of one file and those that it includes, with its overrides from the environment."""
 
-    def __init__(self, source: Path | None, at: lines.Lines, where: Surroundings) -> None:
+    def __init__(self, source: Path | None, text: str, where: Surroundings) -> None:
         self._source = source
-        self._lines = at
+        self._whole = Whole(source, text, where)
         self._where = where
         self._set: list[Override] = []
         self.sound: Draft | None = None
         """The valid part of it, once it was read."""
 
-    def finish(self, tree: dict[str, Any], begun: Config | None, wanted: Collection[str]) -> Loaded:
+    def finish(self, begun: Config | None, wanted: Collection[str]) -> Loaded:
+        tree = self._whole.tree
         self._set, problems = override(tree, self._where.environ)
         self._spell_out(tree)
         if self._source is None:
@@ -122,17 +125,18 @@ class _Reading:
         held: list[Finding] = []
         if sound is not None and begun is not None:
             sound, held = as_begun(sound, begun)
-        doubts = [*held, *(check(sound) if sound is not None else ())]
+        doubts = [*self._whole.findings, *held, *(check(sound) if sound is not None else ())]
         findings += [finding for finding in doubts if not finding.warning]
         if wanted and sound is not None:
             findings = [finding for finding in findings if finding.path and finding.path[0] in wanted]
-        problems += self._problems(findings)
+        problems += [*(() if wanted else self._whole.problems), *self._problems(findings)]
         if problems or sound is None:
             raise ConfigErrors(problems + self._problems(held))
         self.sound = sound
         warnings = self._problems(finding for finding in doubts if finding.warning)
         variables = {dotted(each.path): each.variable for each in self._set}
-        return Loaded(sound.config, self._source, tuple(warnings), self._where.files, variables)
+        included = {part.file: part.keys for part in self._whole.included}
+        return Loaded(sound.config, self._source, tuple(warnings), self._where.files, variables, included)
 
     def _spell_out(self, tree: dict[str, Any]) -> None:
         """Keep the text of a variable undecoded if the model has a text there: a password may be all digits."""
@@ -143,7 +147,8 @@ class _Reading:
 
     def _problems(self, findings: Iterable[Finding]) -> list[Problem]:
         problems = {self.problem(finding) for finding in findings}
-        return sorted(problems, key=_in_reading_order)
+        files = [str(part.file) for part in self._whole.included]
+        return sorted(problems, key=lambda each: (each.file in files, each.file, *_in_reading_order(each)))
 
     def problem(self, finding: Finding) -> Problem:
         """Return a finding with its place, for people."""
@@ -151,8 +156,9 @@ class _Reading:
         setting = [each for each in self._set if finding.path[: len(each.path)] == each.path]
         if setting:
             return max(setting, key=lambda each: len(each.path)).problem(key, finding.message)
-        file = NOWHERE if self._source is None else str(self._source)
-        return Problem(file, self._lines.of(finding.path), key, finding.message)
+        file, line = self._whole.place(finding.path)
+        named = NOWHERE if self._source is None and line is None else str(file)
+        return Problem(named, line, key, finding.message)
 
 
 def _in_reading_order(problem: Problem) -> tuple[bool, int, str, str]:

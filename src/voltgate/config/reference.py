@@ -19,6 +19,7 @@ from voltgate.config.bounds import Calls, Directory, Limits, Log, Protocol, Shut
 from voltgate.config.claims import Claimant, Claims
 from voltgate.config.cluster import Cluster
 from voltgate.config.csms import Csms, CsmsAuthority
+from voltgate.config.include import Include
 from voltgate.config.listen import KeyPair, Listen, Listener, SoapListener
 from voltgate.config.messages import Messages
 from voltgate.config.permits import Keys, Permit
@@ -32,6 +33,7 @@ from voltgate.config.tokens import TokenGroup
 from voltgate.config.traces import Traces
 
 SECTIONS: tuple[tuple[str, type[BaseModel], str], ...] = (
+    ("[include]", Include, "Further files of the configuration."),
     ("[listen]", Listen, "Where Voltgate listens."),
     ("An entry of `listen.stations`", Listener, "A URL is short for a table with only `url`."),
     ("An entry of `listen.soap`", SoapListener, "A URL is short for a table with only `url`."),
@@ -113,6 +115,22 @@ VOLTGATE_ADMIN_TOKEN_FILE=/run/secrets/token                # the file that hold
   platforms set such.
 - `voltgate check` says which keys come from the environment, and never what they hold. A reload keeps them; a change
   of the environment takes a restart.
+
+## Further files
+
+`[include] files = "conf.d/*.toml"` adds what other files say, in the order of their names:
+
+- The tables of names are joined (`[backends.NAME]`, `[routes.NAME]`, `[permits.NAME]` …), and so are sections
+  (`[calls]`), key by key.
+- Lists of tables are joined, the file's own first (`[[stations]]`, `[[api.tokens]]`, `[[alerts.rules]]`,
+  `listen.stations` …): the first entry that matches counts.
+- The same key twice is an error that names both files and lines, and so is the same name twice, even with
+  different keys.
+- Relative paths start at the folder of the file that includes, in the included files too, and included files
+  include none.
+- All of them are read again as the one file is, and when one comes or goes. Variables of the environment set
+  keys of the whole.
+- Routes can be changed by the API (`api.edit_routes`) where all of them stand in the file that includes.
 
 ## Changes while it runs
 
