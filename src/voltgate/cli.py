@@ -128,6 +128,11 @@ def check(
     listen = ", ".join(listener.url for listener in (*listeners.stations, *listeners.soap))
     counts = f"{counted(len(loaded.config.routes), 'route')}, {counted(len(loaded.config.backends), 'backend')}"
     typer.echo(f"{loaded.source or 'no file, defaults'}: good. Listens on {listen}; {counts}.")
+    if loaded.included:
+        typer.echo(f"Included: {', '.join(map(str, loaded.included))}.")
+    if loaded.environment:
+        keys = ", ".join(f"{key} (${variable})" for key, variable in loaded.environment.items())
+        typer.echo(f"From the environment: {keys}.")
     if security:
         for level, problem in found:
             typer.echo(f"{level}  {problem}")

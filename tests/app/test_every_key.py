@@ -30,6 +30,7 @@ from voltgate.config.bounds import Calls, Directory, Limits, Log, Protocol, Shut
 from voltgate.config.claims import Claimant, Claims
 from voltgate.config.cluster import Cluster
 from voltgate.config.csms import Csms, CsmsAuthority
+from voltgate.config.include import Include
 from voltgate.config.listen import KeyPair, Listen, Listener, SoapListener
 from voltgate.config.messages import Messages
 from voltgate.config.permits import Keys, Permit
@@ -66,6 +67,7 @@ Document: TypeAlias = dict[str, Any]
 
 PLACES: Mapping[type[BaseModel], str] = {
     Config: "",
+    Include: "include",
     Listen: "listen",
     Listener: "listen.stations.0",
     SoapListener: "listen.soap.0",
@@ -687,6 +689,7 @@ ROWS: Mapping[type[BaseModel], Mapping[str, Row]] = {
         "days": Row(30, lambda r: authority(r).days),
         "organization": Row("Example", lambda r: authority(r).organization),
     },
+    Include: {"files": Row("conf.d/*.toml", lambda r: r.active.config.limits.head_seconds, 3)},
     Cluster: {"node": Row("north", lambda r: r.active.config.cluster.node)},
     Ledger: {
         "invitation": Row(30, lambda r: session(r).ledger.invitation),
@@ -982,6 +985,8 @@ async def test_every_key_is_taken_or_named(
     shutil.copy(tmp_path / "a.pem", tmp_path / "a2.pem")
     write_revoked(tmp_path / "revoked.pem")
     (tmp_path / "list.txt").write_text("04E1\n")
+    (tmp_path / "conf.d").mkdir()
+    (tmp_path / "conf.d" / "more.toml").write_text("[limits]\nhead_seconds = 3\n")
     (tmp_path / "names.json").write_text('{"CP1": "North"}')
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "a.pem"))  # the system's are many, and read for each backend
     ports = {name: free_port() for name in ("http", "stations", "soap", "moved")}

@@ -299,3 +299,14 @@ async def test_a_change_that_meets_a_lack_of_descriptors(tmp_path: Path, monkeyp
         await gateway.change_again()
         assert gateway.active.config.limits.connections == 7
         assert not gateway.active.files_changed()
+
+
+async def test_keys_from_the_environment_outlast_a_reload(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a variable sets stands in place of what the file says, however often that is read again."""
+    monkeypatch.setenv("VOLTGATE_CALLS__BACKEND", "7")
+    port = free_port()
+    async with running(tmp_path, document(f"ws://127.0.0.1:{port}")) as gateway:
+        for written in (11, 12):
+            assert await gateway.change(document(f"ws://127.0.0.1:{port}", calls={"backend": written})) == ()
+            assert gateway.active.config.calls.backend == 7
+        assert gateway.active.loaded.environment == {"calls.backend": "VOLTGATE_CALLS__BACKEND"}

@@ -13,7 +13,7 @@ import structlog
 
 from voltgate.app.active import ActiveConfiguration
 from voltgate.config import ConfigErrors, Loaded, read
-from voltgate.config.loading import SHORTAGES
+from voltgate.config.toml import SHORTAGES
 from voltgate.store.chain import GATEWAY
 from voltgate.web.audited import Note, line, unnoted
 
@@ -79,8 +79,9 @@ class Reloading(ABC):
             self._keep([objection])
         else:
             await self._take(loaded)
-            digest = "" if loaded.source is None else await asyncio.to_thread(_digest, loaded.source)
-            self._said("passed", f"{loaded.source}, sha256 {digest}")
+            digest = "" if loaded.source is None else await asyncio.to_thread(_digest, loaded.source, *loaded.included)
+            more = f" and {len(loaded.included)} included" if loaded.included else ""
+            self._said("passed", f"{loaded.source}{more}, sha256 {digest}")
 
     def _said(self, outcome: str, detail: str) -> None:
         self._note(line(GATEWAY, "ChangeConfiguration", outcome, "", detail))
@@ -94,8 +95,9 @@ class Reloading(ABC):
             log.warning("configuration", problem=str(warning), key=warning.key)
 
 
-def _digest(file: Path) -> str:
+def _digest(*files: Path) -> str:
+    """Return the digest of files, one behind the other, as `cat FILE … | sha256sum` has it."""
     try:
-        return hashlib.sha256(file.read_bytes()).hexdigest()
+        return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
     except OSError:
         return "unknown"

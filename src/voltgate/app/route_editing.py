@@ -17,8 +17,9 @@ from voltgate.app.active import ActiveConfiguration
 from voltgate.app.replacing import alone, objection, replace
 from voltgate.config import ConfigErrors
 from voltgate.config import Problem as Mistake
-from voltgate.config.loading import decoded, read_as, tree_of
+from voltgate.config.loading import read_as
 from voltgate.config.routes_text import SECTION, RoutesText, Written, cut
+from voltgate.config.toml import decoded, tree_of
 from voltgate.relay.records import AuditRecord
 from voltgate.web.api.configuration import Checked, Remark, RoutesWritten, tag_of
 from voltgate.web.calling import Asker
@@ -70,6 +71,8 @@ class RouteEditing:
             return self._closed("there is no file of the configuration")
         if not self._active.config.api.edit_routes:
             return self._closed(_CLOSED)
+        if why := self._elsewhere():
+            return self._closed(why)
         try:
             held = await asyncio.to_thread(_held, source)
         except (ConfigErrors, OSError) as error:
@@ -127,7 +130,14 @@ class RouteEditing:
             raise _conflict("The routes cannot be changed here: there is no file of the configuration.")
         if not self._active.config.api.edit_routes:
             raise _conflict(f"The routes cannot be changed here: {_CLOSED}.")
+        if why := self._elsewhere():
+            raise _conflict(f"The routes cannot be changed here: {why}.")
         return source
+
+    def _elsewhere(self) -> str:
+        """Say in which included files routes stand; "" if there are none."""
+        files = [str(file) for file, keys in self._active.loaded.included.items() if SECTION in keys]
+        return f"some stand in files that are included, where they can be edited: {', '.join(files)}" if files else ""
 
     def _checked(self, source: Path, text: str) -> tuple[tuple[_Held, Written] | None, Checked]:
         """Return what would be written, None if it must not be, and what is to be said of it. Raise Problem 409."""
@@ -139,14 +149,14 @@ class RouteEditing:
             written = held.routes.with_routes(text)
         except ConfigErrors as errors:  # its lines are those of the text
             alone_there = Written(text, 1, text.count("\n") + 1)
-            return None, Checked(items=[_remark(mistake, alone_there) for mistake in errors.problems])
+            return None, Checked(items=[_remark(mistake, source, alone_there) for mistake in errors.problems])
         try:
             loaded = read_as(source, written.text, os.environ, self._active.config)
         except ConfigErrors as errors:
-            return None, Checked(items=[_remark(mistake, written) for mistake in errors.problems])
+            return None, Checked(items=[_remark(mistake, source, written) for mistake in errors.problems])
         if why := self._active.objection(loaded):
-            return None, Checked(items=[_remark(Mistake(str(source), None, "", why), written)])
-        warnings = [_remark(mistake, written, warning=True) for mistake in loaded.warnings]
+            return None, Checked(items=[_remark(Mistake(str(source), None, "", why), source, written)])
+        warnings = [_remark(mistake, source, written, warning=True) for mistake in loaded.warnings]
         return (held, written), Checked(items=warnings)
 
     def _write(self, source: Path, text: str, tag: str) -> tuple[_Held, Written]:
@@ -183,7 +193,10 @@ def _put_back(held: _Held, written: bytes) -> None:
             replace(held.file, held.raw)
 
 
-def _remark(mistake: Mistake, written: Written, *, warning: bool = False) -> Remark:
+def _remark(mistake: Mistake, source: Path, written: Written, *, warning: bool = False) -> Remark:
+    if mistake.line is not None and mistake.file != str(source):  # of a file that is included
+        key, message = f"{mistake.file}:{mistake.line}", f"{mistake.key}: {mistake.message}"
+        return Remark(line=None, file_line=None, key=key, message=message, warning=warning)
     line = None if mistake.line is None else mistake.line - written.first + 1
     inside = line is not None and 1 <= line <= max(written.count, 1)
     return Remark(

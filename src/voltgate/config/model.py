@@ -14,6 +14,7 @@ from voltgate.config.bounds import Calls, Directory, Limits, Log, Protocol, Shut
 from voltgate.config.claims import Claims
 from voltgate.config.cluster import Cluster
 from voltgate.config.csms import Csms
+from voltgate.config.include import Include
 from voltgate.config.listen import Listen
 from voltgate.config.messages import Messages
 from voltgate.config.permits import Permit
@@ -29,6 +30,7 @@ from voltgate.config.values import Name, Secret, Section
 class Config(Section):
     """All settings."""
 
+    include: Include = Field(default=Include(), description="Further files of the configuration.")
     listen: Listen = Field(default=Listen(), description="Where Voltgate listens.")
     backends: dict[Name, Backend] = Field(default={}, description="What answers stations, by name: `[backends.NAME]`.")
     routes: dict[Name, Route] = Field(default={}, description="Who answers which call, by name: `[routes.NAME]`.")

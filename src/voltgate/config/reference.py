@@ -19,6 +19,7 @@ from voltgate.config.bounds import Calls, Directory, Limits, Log, Protocol, Shut
 from voltgate.config.claims import Claimant, Claims
 from voltgate.config.cluster import Cluster
 from voltgate.config.csms import Csms, CsmsAuthority
+from voltgate.config.include import Include
 from voltgate.config.listen import KeyPair, Listen, Listener, SoapListener
 from voltgate.config.messages import Messages
 from voltgate.config.permits import Keys, Permit
@@ -32,6 +33,7 @@ from voltgate.config.tokens import TokenGroup
 from voltgate.config.traces import Traces
 
 SECTIONS: tuple[tuple[str, type[BaseModel], str], ...] = (
+    ("[include]", Include, "Further files of the configuration."),
     ("[listen]", Listen, "Where Voltgate listens."),
     ("An entry of `listen.stations`", Listener, "A URL is short for a table with only `url`."),
     ("An entry of `listen.soap`", SoapListener, "A URL is short for a table with only `url`."),
@@ -87,8 +89,51 @@ One TOML file. `voltgate check -c FILE` reports every mistake in it at once, wit
 seconds; sizes are bytes, or text such as `"64KiB"` and `"1MiB"`; relative paths start at the folder of the file,
 those of what lasts (`var/…`) at `/var/lib/voltgate` if the file is in `/etc/voltgate`.
 
-Any text or secret may come from elsewhere: `{ file = "…" }` or `{ env = "…" }`. Any key can be overridden by an
-environment variable: `VOLTGATE_LISTEN__HTTP=off` sets `http` of `[listen]`.
+Any text or secret may come from elsewhere: `{ file = "…" }` or `{ env = "…" }`.
+
+## Keys from the environment
+
+Any key can be set by an environment variable, in place of what the file says: `VOLTGATE_`, and the path of the key with
+two underscores between its parts. The value is written as in TOML:
+
+```sh
+VOLTGATE_LISTEN__HTTP='"0.0.0.0:9080"'                      # http of [listen]; 0.0.0.0:9080 without " does as well
+VOLTGATE_LISTEN__STATIONS='["ws://0.0.0.0:9000"]'           # a list
+VOLTGATE_CALLS='{ backend = 20 }'                           # all of [calls]
+VOLTGATE_BACKENDS__BILLING__PASSWORD=31415926               # password of [backends.billing]
+VOLTGATE_STATIONS__0__ROUTE=home                            # route of the first [[stations]]
+VOLTGATE_ADMIN_TOKEN_FILE=/run/secrets/token                # the file that holds what VOLTGATE_ADMIN_TOKEN would
+```
+
+- What is not a value of TOML is a text, and so is a number, `true` or a date where the key is a text: texts need no
+  quotes. Nothing may stand behind a value, a comment neither: with it all of it is a text. Where a key is no text
+  that is an error, which names the variable.
+- Parts in capitals are read in small letters, others as they are (`VOLTGATE_ALERTS__TEMPLATES__stationSilent__TEXT`).
+  For a name that the file has `_` stands for `-` and `.` too. Entries of lists count from 0; the number behind the
+  last adds one.
+- A key inside a table that another variable sets goes before it. Keys that do not exist are errors, as in the file.
+  Names without two underscores count where they are a whole section's; others are left alone, since container
+  platforms set such.
+- `voltgate check` says which keys come from the environment, and never what they hold. A reload keeps them; a change
+  of the environment takes a restart.
+
+## Further files
+
+`[include] files = "conf.d/*.toml"` adds what other files say, in the order of their names:
+
+- The tables of names are joined (`[backends.NAME]`, `[routes.NAME]`, `[permits.NAME]` …), and so are sections
+  (`[calls]`), key by key.
+- Lists of tables are joined, the file's own first (`[[stations]]`, `[[api.tokens]]`, `[[alerts.rules]]`,
+  `listen.stations` …): the first entry that matches counts.
+- The same key twice is an error that names both files and lines, and so is the same name twice, even with
+  different keys.
+- Relative paths start at the folder of the file that includes, in the included files too, and included files
+  include none.
+- All of them are read again as the one file is, and when one comes or goes. Variables of the environment set
+  keys of the whole.
+- Routes can be changed by the API (`api.edit_routes`) where all of them stand in the file that includes.
+
+## Changes while it runs
 
 The file is read again on SIGHUP, and when it or a file that it names has changed. All of it is taken or nothing is.
 What says "A change takes a restart" stays as it was, with a warning that names the key. What else has changed holds for

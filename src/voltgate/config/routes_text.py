@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from voltgate.config import lines
-from voltgate.config.loading import tree_of
 from voltgate.config.problems import ConfigErrors, Problem
 from voltgate.config.sentences import dotted
+from voltgate.config.toml import tree_of
 
 SECTION = "routes"
 _COMMENTS = re.compile(r"(?:\A|(?<=\n)[ \t]*\r?\n)((?:[ \t]*#[^\n]*\n)+)[ \t]*\Z")

@@ -52,7 +52,12 @@ def _element(container: Any) -> Any:
 
 def is_container(annotation: Any) -> bool:
     """Return whether an annotation is a list or table, so that a position or name follows in a path."""
-    return any(get_origin(arm) in (tuple, dict) for arm in arms(annotation))
+    return container_of(annotation) is not None
+
+
+def container_of(annotation: Any) -> type[tuple[Any, ...]] | type[dict[str, Any]] | None:
+    """Return `tuple` for the annotation of a list, `dict` for that of a table by name, None for any other."""
+    return next((get_origin(arm) for arm in arms(annotation) if get_origin(arm) in (tuple, dict)), None)
 
 
 def field_at(path: Path) -> FieldInfo | None:

@@ -12,11 +12,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 from urllib.parse import SplitResult, urlsplit
+from zlib import crc32
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationInfo
 from pydantic.config import JsonDict
 
 from voltgate.config import hosts
+from voltgate.config.patterns import is_pattern, matching
 
 LARGEST_SECRET = 64 * 1024
 """Bytes at most of a `{ file = … }`."""
@@ -36,7 +38,7 @@ RESTART: JsonDict = {"restart": True}
 """Marks a field whose change takes a restart: `json_schema_extra=RESTART`."""
 
 Stamp: TypeAlias = tuple[int, int] | None
-"""Time of change (ns) and size of a file; None while there is none."""
+"""Time of change (ns) and size of a file, or of a pattern which files it stands for; None while there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +68,16 @@ def stamp(file: Path) -> Stamp:
     try:
         stat = file.stat()
     except OSError:
-        return None
+        return _stamp_of_pattern(file) if is_pattern(file.name) else None
     return stat.st_mtime_ns, stat.st_size
+
+
+def _stamp_of_pattern(pattern: Path) -> Stamp:
+    try:
+        names = [file.name for file in matching(pattern)]
+    except OSError:
+        return None
+    return crc32("\0".join(names).encode(errors="surrogateescape")), len(names)
 
 
 def surroundings(info: ValidationInfo) -> Surroundings:
