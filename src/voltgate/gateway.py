@@ -274,7 +274,7 @@ class Gateway:
             session.adopt(backend, link, plans)
         ports.listen(StationCame(session.identity, dial_context.address, version, pending.route.name, old is not None))
         session.opened(wire, plans, pending.route.name, snapshot.reached(version, dial_context.carrier))
-        self._do_without(snapshot, session, plans.left_out)
+        self._do_without(snapshot, session, plans.terms.left_out)
         found = self.snapshot.directory.find(session.identity, dial_context.target)
         if (snapshot is not self.snapshot or found != station) and not session.ended:  # during the handshake
             self._move(session)
@@ -376,12 +376,12 @@ class Gateway:
             else:
                 session.end(POLICY, "This station is not known here any more")
             return
-        plans, left_out = plans_of(snapshot, station, session), session.plans.left_out
+        plans, left_out = plans_of(snapshot, station, session), session.plans.terms.left_out
         if snapshot.running == "wait" and session.ledger.counting() and plans is not session.plans:
             self._move_later(session.key)
         elif is_understood(snapshot, station, session, plans):
             session.follow(plans, station.route, snapshot.reached(session.dialect.version, carrier_of(session)))
-            self._do_without(snapshot, session, plans.left_out - left_out)
+            self._do_without(snapshot, session, plans.terms.left_out - left_out)
         elif session.busy:
             self._move_later(session.key)
         else:

@@ -555,7 +555,12 @@ ROWS: Mapping[type[BaseModel], Mapping[str, Row]] = {
         "hosts": Row(["*.example.com"], lambda r: declares(r, "wss://a.example.com/"), True),
         "most": Row(7, lambda r: r.parts.surroundings.register.shares["main"]),
     },
-    Route: {"admit": Row("gateway", lambda r: r.parts.gateway.snapshot.routes["main"].admit)},
+    Route: {
+        "admit": Row("gateway", lambda r: r.parts.gateway.snapshot.routes["main"].admit),
+        "close_when_all_down": Row(
+            7, lambda r: r.parts.gateway.snapshot.routes["main"].plans("cp1", frozenset()).terms.close_when_all_down
+        ),
+    },
     Rule: {
         "tokens": Row(["04C1"], matches("04C1"), True),
         "token_groups": Row([], matches("04A1"), False),

@@ -27,6 +27,7 @@ def file(*, route: str = "", a: str = "", b: str = "", rest: str = "", listen: s
 
 
 ANSWER = 'when_down = "answer"'
+GATEWAY = 'admit = "gateway"\n'
 ONE = 'rules = [{ answer = "a", copy = ["b"] }]'
 CARDS = 'rules = [{ tokens = ["04*"], answer = "a", copy = ["b"] }, { answer = "b", copy = ["a"] }]'
 
@@ -59,6 +60,23 @@ def test_a_stand_in_that_lets_nobody_in(tmp_path: Path, text: str, names: list[s
     found = [line for line in warnings(tmp_path, text) if GATE in line]
     assert [line.partition('"')[2].partition('"')[0] for line in found] == names
     assert all("routes.main" in line and "503" in line for line in found)
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        (file(a=ANSWER, route=f"{GATEWAY}close_when_all_down = 10\n{ONE}"), ["a"]),
+        (file(a=ANSWER, b="permit = 'full'", route=f"{GATEWAY}close_when_all_down = 10\n{CARDS}"), ["a"]),
+        (file(a=ANSWER, route=f"{GATEWAY}{ONE}"), []),
+        (file(b=ANSWER, route=f"{GATEWAY}close_when_all_down = 10\n{ONE}"), []),
+        (file(route=f"close_when_all_down = 10\n{ONE}"), []),
+    ],
+)
+def test_a_stand_in_that_nobody_stays_for(tmp_path: Path, text: str, names: list[str]) -> None:
+    """Who is stood in for, on a route that lets stations go meanwhile: one of the two is not meant."""
+    found = [line for line in warnings(tmp_path, text) if "stood in for" in line]
+    assert [line.partition('"')[2].partition('"')[0] for line in found] == names
+    assert all("routes.main.close_when_all_down" in line and "10 s" in line for line in found)
 
 
 @pytest.mark.parametrize(

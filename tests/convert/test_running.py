@@ -125,3 +125,55 @@ async def test_one_server_is_enough_for_the_other(stage: Stage, tmp_path: Path) 
     await secondary.answer(await secondary.expect("Heartbeat"), {"currentTime": "2002-01-01T00:00:00Z"})
     await station.expect_error(beat)
     await stage.quiet(station, secondary)
+
+
+@pytest.mark.parametrize("proxy", ["split", "mirror", "alert"])
+async def test_a_charger_is_let_go_when_both_servers_are_away(stage: Stage, tmp_path: Path, proxy: str) -> None:
+    """Of two servers either may go; when both have gone, so does the charger, and it comes again when they are back."""
+    first, second = await stage.backend("first"), await stage.backend("second")
+    port = free_port()
+    at_first, at_second = f"ws://127.0.0.1:{first.port}", f"ws://127.0.0.1:{second.port}"
+    if proxy == "alert":
+        file = tmp_path / "config.json"
+        file.write_text(
+            f'{{"proxy": {{"host": "127.0.0.1", "port": {port}}}, "primaryUrl": "{at_first}/",'
+            f'"secondaryUrl": "{at_second}/"}}'
+        )
+    else:
+        file = tmp_path / "ocpp-2w-proxy.ini"
+        tag = "secondary_rfid = 04EMPLOYEE\n" if proxy == "split" else ""
+        file.write_text(
+            f"[host]\naddr = 127.0.0.1\nport = {port}\n[ext-server]\nserver = {at_first}\n"
+            f"secondary_server = {at_second}\n{tag}"
+        )
+    text = convert([file])
+    assert "close_when_all_down = 10" in text
+    await start(stage, port, text, VOLTGATE_ROUTES__MAIN__CLOSE_WHEN_ALL_DOWN="2")
+    station = await stage.station("CP1")
+    primary, _ = await first.station("CP1"), await second.station("CP1")
+    await second.stop()
+    await stage.quiet(station, primary)
+    await first.stop()
+    ending = await station.closed()
+    assert (ending.code, ending.reason) == (1001, "No backend is there")
+    await first.start()
+    await second.start()
+    station = await stage.station("CP1")
+    await stage.quiet(station, await first.station("CP1"), await second.station("CP1"))
+
+
+async def test_a_charger_of_one_server_is_let_go_as_before(stage: Stage, tmp_path: Path) -> None:
+    """With one server nothing is written of this: the charger is let go after the `wait` of that server."""
+    only = await stage.backend("only")
+    port = free_port()
+    file = tmp_path / "config.json"
+    file.write_text(
+        f'{{"proxy": {{"host": "127.0.0.1", "port": {port}}}, "primaryUrl": "ws://127.0.0.1:{only.port}/"}}'
+    )
+    text = convert([file])
+    assert "close_when_all_down" not in text
+    await start(stage, port, text, VOLTGATE_BACKENDS__PRIMARY__WAIT="1")
+    station = await stage.station("CP1")
+    await only.station("CP1")
+    await only.stop()
+    assert (await station.closed()).reason == "No backend is there"

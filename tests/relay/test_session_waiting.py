@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from tests.relay.calls import AWAY, BEAT, BOOT, START
-from tests.relay.stage import Stage, one, playing
+from tests.relay.stage import Known, Stage, one, playing
 from voltgate.relay.backend import Retry
 from voltgate.relay.events import StationWent
+from voltgate.relay.route import Route
 from voltgate.relay.rule import Rule
 
 # Before the backend is there.
@@ -229,6 +230,109 @@ def test_a_move_to_backends_that_are_less_patient() -> None:
     stage.wait(9.8)
     assert stage.station.closed is None
     stage.wait(0.5)
+    assert stage.station.closed == (1001, "No backend is there")
+
+
+def kept(seconds: float | None, *rules: Rule, opened: bool = True) -> Stage:
+    """Play a station whose backends a and b only refuse; its route says when it is let go."""
+    stage = Stage(*rules, backends={"a": {"when_down": "refuse"}, "b": {"then": "refuse"}}, opened=False)
+    by(stage, seconds)
+    if opened:
+        stage.open()
+        stage.up(*stage.far)
+    return stage
+
+
+def by(stage: Stage, seconds: float | None) -> None:
+    """Put another number of seconds into the route."""
+    stage.route = Route("home", "gateway", stage.route.rules, seconds)
+
+
+MIRROR, SPARE, SPLIT = (one("a", copy=("b",)),), (one("a", "b"),), (one("a", actions=("Boot*",)), one("b"))
+
+
+@pytest.mark.parametrize("rules", [MIRROR, SPLIT], ids=["mirror", "split"])
+def test_a_route_that_lets_go_of_stations_that_nobody_serves(rules: tuple[Rule, ...]) -> None:
+    """The station stays while one of its backends is there, be it only told, and is let go when the last has gone."""
+    stage = kept(5.0, *rules)
+    for gone, there in (("a", "b"), ("b", "a")):
+        stage[gone].hangs_up()
+        stage.wait(60)
+        assert stage[there].backend.up == 1
+        assert stage.station.closed is None
+        stage.up(gone)
+    stage["a"].hangs_up()
+    stage.wait(100)
+    stage["b"].hangs_up()
+    stage.wait(4.5)
+    assert stage.station.closed is None
+    stage.wait(1)
+    assert stage.station.closed == (1001, "No backend is there")
+    assert [event.reason for event in stage.events if isinstance(event, StationWent)] == ["No backend is there"]
+
+
+def test_a_backend_that_is_there_in_time_keeps_the_station_on_such_a_route() -> None:
+    """One backend is enough, and the time begins anew with the next loss."""
+    stage = kept(5.0, *MIRROR)
+    stage["a"].hangs_up()
+    for _ in range(3):
+        stage["b"].hangs_up()
+        stage.wait(4.5)
+        stage.up("b")
+    stage.wait(60)
+    assert stage.station.closed is None
+
+
+def test_a_spare_is_given_its_time_on_such_a_route() -> None:
+    """A spare that was never needed counts as away from the loss of the first, not from the station's beginning."""
+    stage = kept(5.0, *SPARE, opened=False)
+    stage.open()
+    stage.up("a")
+    stage.wait(60)
+    stage["a"].hangs_up()
+    stage.wait(4.5)
+    assert stage.station.closed is None
+    stage.up("b")
+    stage.wait(60)
+    assert stage.station.closed is None
+
+
+def test_a_station_that_comes_while_all_are_away_has_its_time() -> None:
+    """Who is let in while nobody is there is kept for as long as the route says, and then let go."""
+    stage = kept(5.0, *MIRROR, opened=False)
+    stage.wait(60)
+    stage.open()
+    stage.wait(4.5)
+    assert stage.station.closed is None
+    stage.wait(1)
+    assert stage.station.closed == (1001, "No backend is there")
+
+
+@pytest.mark.parametrize(("seconds", "closed"), [(30.0, True), (300.0, False), (None, False)])
+def test_a_route_that_changes_while_nobody_is_there(seconds: float | None, closed: bool) -> None:
+    """A station that nobody has served for longer than its route says by now is let go at once, and else in time."""
+    stage = kept(200.0, *MIRROR)
+    stage["a"].hangs_up()
+    stage["b"].hangs_up()
+    stage.wait(100)
+    by(stage, seconds)
+    stage.session.follow(stage.plans(), "home", Known(stage))
+    stage.wait(0.5)
+    assert (stage.station.closed is not None) is closed
+    stage.wait(150)
+    assert (stage.station.closed is not None) is closed
+    stage.wait(60)
+    assert (stage.station.closed is not None) is (seconds is not None)
+
+
+def test_a_route_may_be_more_patient_than_its_backends() -> None:
+    """What the route says counts, not how long a call waits: only a call that a backend owes ends the stay before."""
+    stage = Stage(one("a"), backends={"a": AWAY}, opened=False)
+    by(stage, 100.0)
+    stage.open()
+    stage.wait(99)
+    assert stage.station.closed is None
+    stage.wait(2)
     assert stage.station.closed == (1001, "No backend is there")
 
 

@@ -233,7 +233,7 @@ def _route(name: str, section: RouteSection, config: Config) -> Route:
                 copy=rule.copies,
             )
         )
-    return Route(name, config.admit(name), tuple(rules))
+    return Route(name, config.admit(name), tuple(rules), section.close_when_all_down)
 
 
 def _tokens(rule: RuleSection, config: Config) -> Tokens | None:

@@ -23,6 +23,7 @@ _TO_CONFIGURE = ("Reset", "ChangeConfiguration", "SetVariables")
 def advise(draft: Draft, path: Path, route: Route) -> Iterator[Finding]:
     """Yield what is doubtful about a route."""
     yield from _shut_out(draft, path, route)
+    yield from _cut_short(draft, path, route)
     yield from _unheard(draft, path, route)
     yield from _nobodys(draft, path, route)
 
@@ -44,6 +45,21 @@ def _shut_out(draft: Draft, path: Path, route: Route) -> Iterator[Finding]:
                 '"answer" does nothing for it: write admit = "gateway" in this route'
             )
             yield Finding((*path, "admit") if route.admit is not None else path, message, warning=True)
+
+
+def _cut_short(draft: Draft, path: Path, route: Route) -> Iterator[Finding]:
+    """Warn of a backend that is to be stood in for, where stations are let go while nobody is there."""
+    if route.close_when_all_down is None:
+        return
+    backends = draft.config.backends
+    answering = (name for rule in route.rules for name in named(draft, (*rule.answer.backends, *rule.authorize)))
+    for name in dict.fromkeys(answering):
+        if name in backends and backends[name].when_down == "answer":
+            message = (
+                f'"{name}" is stood in for while it is away (when_down = "answer"), but stations are let go '
+                f"{route.close_when_all_down:g} s after the last backend went: leave this out to keep them"
+            )
+            yield Finding((*path, "close_when_all_down"), message, warning=True)
 
 
 def admitting(route: Route) -> Iterator[Rule]:

@@ -122,6 +122,15 @@ class Route(Section):
         'station\'s. `"gateway"`: decided here, at once, also while backends are away. Without it: the backend, unless '
         "a station on this route has its password checked here.",
     )
+    close_when_all_down: Seconds | None = Field(
+        default=None,
+        ge=1,
+        le=86_400,
+        description="After how many seconds a station is let go (1001) while none of its backends is connected, those "
+        "that are only told included; it stays while one is. One that comes again has its time anew, as far as "
+        "`admit` lets it in. Without it: the longest `wait` of the backends that answer it, or a day if one of them "
+        "does not close.",
+    )
     rules: Annotated[tuple[Rule, ...], Field(strict=False)] = Field(
         min_length=1, description="The rules in order: the first that matches a call decides."
     )

@@ -19,7 +19,7 @@ from voltgate.convert.head import (
 )
 from voltgate.convert.keys import Keys
 from voltgate.convert.toml import Page, Value
-from voltgate.convert.upstream import Upstream, read_upstream, write_permit
+from voltgate.convert.upstream import Upstream, let_go, read_upstream, write_permit
 
 ORIGIN = "OCPP-Proxy-Alert"
 
@@ -166,6 +166,8 @@ def _route(page: Page, old: ProxyAlert) -> None:
     if old.secondary is not None:
         rule["copy"] = ["secondary"]
     page.key("admit", "gateway")
+    if old.secondary is not None:
+        let_go(page)
     page.key("rules", [rule])
 
 

@@ -8,7 +8,7 @@ from math import ceil, floor
 from voltgate.convert.head import ROUTE, address, http_listener, identity_comparison, leftovers, title, unknown_stations
 from voltgate.convert.keys import Keys
 from voltgate.convert.toml import Page, Value
-from voltgate.convert.upstream import Upstream, read_upstream, write_permit
+from voltgate.convert.upstream import Upstream, let_go, read_upstream, write_permit
 
 ORIGIN = "ocpp-2w-proxy"
 
@@ -183,6 +183,7 @@ def _route(page: Page, old: TwoWay) -> None:
         page.key("rules", [{"answer": "primary"}])
         return
     page.remark("The primary lets chargers in or not. Different: once in, they stay while one of the two is away.")
+    let_go(page)
     if old.tag is None:
         page.remark("No tags in the file: both are told everything, and the primary answers.")
         page.key("rules", [{"answer": "primary", "copy": ["secondary"]}])

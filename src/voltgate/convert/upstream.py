@@ -43,6 +43,11 @@ def write_permit(page: Page) -> None:
     page.key("credentials", True, "its password, certificates and network profile as well, as before")
 
 
+def let_go(page: Page) -> None:
+    """Write when a charger of two servers is let go: while both are away, after the `wait` of one of them."""
+    page.key("close_when_all_down", 10, "seconds: with both servers away the charger is let go, and comes again")
+
+
 def read_upstream(prefix: str) -> Upstream:
     """Return the upstream of the URL before the identity. Raises ValueError with what is wrong; repeats no password."""
     try:

@@ -14,6 +14,6 @@ def default_permit(plans: Plans, backend: str) -> Permit:
     checked here, may ask all but those; where several answer, each has its own sessions. A backend that is left out in
     this version counts as if it were there: what it keeps at the station is there when that speaks another.
     """
-    if plans.transparent and plans.backends == (backend,) and not plans.left_out:
+    if plans.terms.transparent and plans.backends == (backend,) and not plans.terms.left_out:
         return EVERYTHING
     return FULL if len(plans.answers) == 1 and backend in plans.answers[0] else CHARGE

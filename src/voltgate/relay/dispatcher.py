@@ -225,9 +225,9 @@ class Dispatcher:
     def unroutable(self, call: Call, respond: Respond) -> None:
         """Refuse a call that no rule is for; a transaction message is not answered, or the station would drop it."""
         if is_transaction(call.action):
-            self.close(POLICY, nobody_answers(call.action, self.version, self.plans.left_out))
+            self.close(POLICY, nobody_answers(call.action, self.version, self.plans.terms.left_out))
         elif call.kind != SEND:
-            respond(Error(call.id, "NotSupported", nobody_answers("this", self.version, self.plans.left_out)))
+            respond(Error(call.id, "NotSupported", nobody_answers("this", self.version, self.plans.terms.left_out)))
 
     def _owes(self, name: str, call: Call) -> bool:
         return name in self.legs and self.legs[name].backend.settings.owes(call.action)

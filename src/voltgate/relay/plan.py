@@ -58,6 +58,20 @@ class Plan:
         return Plan((owner,), tuple(name for name in others if name != owner), owned=True)
 
 
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What holds for a station on its route, whatever it says.
+
+    `transparent`: it proves itself to its backend alone, and stays there whatever others claim. `left_out` are the
+    backends that the rules name and it has to do without. `close_when_all_down` is after how many seconds it is let go
+    while no backend is there (None: as its backends say).
+    """
+
+    transparent: bool = False
+    left_out: frozenset[str] = frozenset()
+    close_when_all_down: float | None = None
+
+
 @lru_cache(maxsize=256)
 def owned(owner: str, copies: tuple[str, ...]) -> Plan:
     """Return the plan of what `owner` answers and the others are told."""

@@ -239,7 +239,13 @@ class Roster:
         return min((leg.link.away_for for leg in self.legs.values()), default=0.0)
 
     def _grace(self) -> float:
-        """Return the seconds that the station is kept without any backend: a day where a backend is set to refuse."""
+        """Return the seconds that the station is kept without any backend.
+
+        Where its route says none: a day if a backend is set to refuse, else as the most patient one waits.
+        """
+        set_by_route = self._session.plans.terms.close_when_all_down
+        if set_by_route is not None:
+            return set_by_route
         answering = [self.legs[name].backend.settings for name in self._session.plans.answering]
         return max((settings.wait if settings.closes else _A_DAY for settings in answering), default=_A_DAY)
 

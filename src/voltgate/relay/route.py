@@ -9,7 +9,7 @@ from typing import Literal
 from voltgate.ocpp.actions import ACTIONS, plain_action
 from voltgate.ocpp.ids import Token, connector_of, token_of
 from voltgate.ocpp.messages import Call
-from voltgate.relay.plan import NOBODY, Plan
+from voltgate.relay.plan import NOBODY, Plan, Terms
 from voltgate.relay.rule import WITH_CONNECTOR, WITH_TOKEN, Rule, reached
 
 
@@ -18,21 +18,12 @@ class Plans:
 
     __slots__ = (
         "_by_action", "_places", "_rules", "answering", "answers", "backends", "depends", "eager", "failovers",
-        "left_out", "transparent",
+        "terms",
     )  # fmt: skip
 
-    def __init__(
-        self,
-        rules: Iterable[tuple[int, Rule, Plan]],
-        *,
-        transparent: bool = False,
-        left_out: frozenset[str] = frozenset(),
-    ) -> None:
+    def __init__(self, rules: Iterable[tuple[int, Rule, Plan]], terms: Terms = Terms()) -> None:  # noqa: B008 - frozen
         self._rules = tuple(rules)
-        self.transparent = transparent
-        """Whether the station proves itself to its backend alone, and stays there whatever others claim."""
-        self.left_out = left_out
-        """The backends that the rules name and the station has to do without."""
+        self.terms = terms
         self._by_action: dict[str, Plan] = {}
         plans = [plan for _, _, plan in self._rules]
         self._places = {id(plan): n for n, _, plan in self._rules}
@@ -93,6 +84,7 @@ class Route:
     name: str
     admit: Literal["backend", "gateway"]
     rules: tuple[Rule, ...]
+    close_when_all_down: float | None = None
     _shared: dict[tuple[object, ...], Plans] = field(default_factory=dict, compare=False, repr=False)
 
     def plans(
@@ -110,8 +102,7 @@ class Route:
         transparent = self.admit == "backend" and not checked and not any(rule.by_claim for _, rule in found)
         named = (name for _, rule in found for name in rule.plan(key, claimant).named)
         left_out = without.intersection(named) if without else without
-        traits = (chosen, transparent, left_out)
+        traits = (chosen, Terms(transparent, left_out, self.close_when_all_down))
         if traits not in self._shared:
-            rules = ((n, self.rules[n], plan) for n, plan in chosen)
-            self._shared[traits] = Plans(rules, transparent=transparent, left_out=left_out)
+            self._shared[traits] = Plans(((n, self.rules[n], plan) for n, plan in chosen), traits[1])
         return self._shared[traits]

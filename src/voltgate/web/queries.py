@@ -295,7 +295,7 @@ class Queries:
             waiting_calls=session.turns.waiting_calls,
             busy=session.busy,
             legs=[leg_of(leg, session) for leg in session.roster.every],
-            left_out=sorted(session.plans.left_out),
+            left_out=sorted(session.plans.terms.left_out),
             transactions=[transaction_of(tx) for tx in session.ledger.running.values()],
             **self._node(session),
         )
@@ -381,7 +381,7 @@ class Queries:
             answer=list(plan.answer),
             copy_=list(plan.copy),
             authorize=list(plan.chained),
-            left_out=sorted(plans.left_out),
+            left_out=sorted(plans.terms.left_out),
         )
 
 
