@@ -12,16 +12,20 @@ import socket
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from tests.harness import Stage
 from tests.harness.command import VOLTGATE
 
 UNIT = Path(__file__).parents[2] / "deploy" / "systemd" / "voltgate.service"
 
 
-async def test_the_service_manager_is_told(stage: Stage, tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_abstract", [False, True])
+async def test_the_service_manager_is_told(is_abstract: bool, stage: Stage, tmp_path: Path) -> None:
     """READY when stations can come, WATCHDOG again and again while the loop lives, STOPPING when it is to end."""
+    name = f"@{tmp_path.name}" if is_abstract else str(tmp_path / "not@ify")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
-        manager.bind(str(tmp_path / "notify"))
+        manager.bind(f"\0{tmp_path.name}" if is_abstract else name)
         manager.setblocking(False)
 
         async def told(wanted: str) -> str:
@@ -33,7 +37,7 @@ async def test_the_service_manager_is_told(stage: Stage, tmp_path: Path) -> None
 
         await stage.backend("main")
         gateway = stage.prepare(stage.configuration())
-        await gateway.launch(environment={"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "200000"})
+        await gateway.launch(environment={"NOTIFY_SOCKET": name, "WATCHDOG_USEC": "200000"})
         assert f"ws://127.0.0.1:{gateway.stations_port}" in (await told("READY=1")).partition("STATUS=")[2]
         for _ in range(3):
             await told("WATCHDOG=1")

@@ -21,7 +21,8 @@ class ServiceManager:
     """Who has begun this process, by its environment."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
-        self._address = environment.get("NOTIFY_SOCKET", "").replace("@", "\0", 1)
+        named = environment.get("NOTIFY_SOCKET", "")
+        self._address = f"\0{named[1:]}" if named.startswith("@") else named
         meant = environment.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
         within = environment.get("WATCHDOG_USEC", "")
         self._pause = int(within) / 2e6 if meant and within.isdecimal() and int(within) else None
