@@ -1,8 +1,8 @@
 """What the gateway executes: `python -m bench.instructions`.
 
 Instructions of its own process, without the kernel's, as callgrind counts them: for a message (there are two to a
-call), for a call with the message log on, and for a station that is let in. Unlike times, they hardly differ from one
-run to the next, on a busy machine too: a regression of a hundredth shows.
+call) and for a station that is let in, by ws, by wss, and by ws with the message log on. Unlike times, they hardly
+differ from one run to the next, on a busy machine too: a regression of a hundredth shows.
 """
 
 from __future__ import annotations
