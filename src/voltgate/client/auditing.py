@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from voltgate.client.cli import AsJson, ConfigFile, Limit, TokenFile, Url, asking
+from voltgate.client.cli import Limit
+from voltgate.client.commands import command
 from voltgate.client.history import When, asked_time
+
+if TYPE_CHECKING:
+    from voltgate.client.api import Api
 
 app = typer.Typer(add_completion=False)
 
 
-@app.command("list")
+@command(app, "list")
 def list_lines(
+    api: Api,
+    as_json: bool,
     station: Annotated[str | None, typer.Option(metavar="IDENTITY", help="Only what is about this station.")] = None,
     by: Annotated[
         str | None,
@@ -28,19 +34,14 @@ def list_lines(
     since: When = None,
     until: When = None,
     limit: Limit = 50,
-    as_json: AsJson = False,
-    url: Url = None,
-    token_file: TokenFile = None,
-    config: ConfigFile = None,
 ) -> None:
     """List what was done or refused, by whom and from where, the last one first; it asks a gateway."""
+    from voltgate.client.output import print_newest  # noqa: PLC0415 - the help needs no HTTP client
+    from voltgate.client.table import Column  # noqa: PLC0415
+    from voltgate.client.terminal_text import moment  # noqa: PLC0415
+
     query = {"station": station, "backend": by, "action": action, "outcome": outcome}
     query |= {"since": asked_time(since, "--since"), "until": asked_time(until, "--until")}
-    with asking(url, token_file, config) as api:
-        from voltgate.client.output import print_newest  # noqa: PLC0415 - the help needs no HTTP client
-        from voltgate.client.table import Column  # noqa: PLC0415
-        from voltgate.client.terminal_text import moment  # noqa: PLC0415
-
-        names = ("address", "action", "station", "outcome", "answer", "detail")
-        columns = [Column("at", "at", moment), Column("by", "backend"), *(Column(name, name) for name in names)]
-        print_newest(api.newest("audit", limit, "cursor", **query), columns, "line", as_json)
+    names = ("address", "action", "station", "outcome", "answer", "detail")
+    columns = [Column("at", "at", moment), Column("by", "backend"), *(Column(name, name) for name in names)]
+    print_newest(api.newest("audit", limit, "cursor", **query), columns, "line", as_json)
